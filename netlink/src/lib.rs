@@ -1,0 +1,1 @@
+//! Netlink engine of rsadm.

@@ -1,0 +1,3 @@
+//! The rsadm command.
+
+fn main() {}

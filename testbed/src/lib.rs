@@ -1,0 +1,1 @@
+//! Kernels to boot, the lab cluster, namespace guards.
