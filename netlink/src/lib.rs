@@ -1,1 +1,5 @@
 //! Netlink engine of rsadm.
+
+mod error;
+
+pub use error::Error;
