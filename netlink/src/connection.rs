@@ -1,0 +1,202 @@
+//! A socket with one request under way at a time.
+
+use std::io;
+
+use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST};
+
+use crate::debug::Debug;
+use crate::error::{Error, Rejected, Result};
+use crate::exchange::{Exchange, Step};
+use crate::header::{GenericHeader, Header};
+use crate::message::Message;
+use crate::socket::Socket;
+use crate::transport::Transport;
+use crate::{Attributes, Batch};
+
+/// The kernel fills dump datagrams up to this size once it has seen a buffer that large; a larger
+/// buffer gains nothing, a smaller one makes it walk its tables more often.
+const BUFFER: usize = 32 * 1024;
+
+/// Talks to the kernel over one socket, with one receive buffer that is reused.
+///
+/// The verbs are `async` so that one engine serves both kinds of transport; over a blocking
+/// [`Socket`] they are driven by [`now`](crate::now).
+#[derive(Debug)]
+pub struct Connection<T = Socket> {
+    pub(crate) transport: T,
+    pub(crate) buffer: Box<[u8]>,
+    pub(crate) debug: Debug,
+    sequence: u32,
+    /// The exchange whose answer was not read to its end.
+    unfinished: Option<Exchange>,
+}
+
+/// A message of an answer, borrowed from the receive buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Reply<'a> {
+    /// Its header.
+    pub header: Header,
+    /// What is behind the header.
+    pub payload: &'a [u8],
+}
+
+impl<'a> Reply<'a> {
+    /// The generic netlink command and the attributes behind it.
+    pub fn generic(&self) -> Result<(u8, Attributes<'a>)> {
+        let (header, rest) = GenericHeader::split(self.payload)
+            .ok_or(Error::Malformed { what: "generic netlink header", offset: 0 })?;
+        Ok((header.command, Attributes::new(rest)))
+    }
+}
+
+impl<T: Transport> Connection<T> {
+    /// Talks over `transport`. With `RSADM_DEBUG=netlink` in the environment every message is
+    /// printed to standard error.
+    pub fn new(transport: T) -> Self {
+        Self {
+            transport,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            debug: Debug::from_environment(),
+            sequence: 0,
+            unfinished: None,
+        }
+    }
+
+    /// Sends a request and waits until the kernel has carried it out. Messages that it sends
+    /// before the acknowledgement go to `each`.
+    pub async fn request<E: From<Error>>(
+        &mut self,
+        message: &mut Message,
+        each: impl FnMut(Reply<'_>) -> Result<(), E> + Send,
+    ) -> Result<(), E> {
+        self.start(message, NLM_F_REQUEST | NLM_F_ACK).await?.for_each(each).await
+    }
+
+    /// Starts a dump.
+    pub async fn dump<'c>(&'c mut self, message: &'c mut Message) -> Result<Dump<'c, T>> {
+        self.start(message, NLM_F_REQUEST | NLM_F_DUMP).await
+    }
+
+    /// Starts a batch of changes.
+    pub fn batch(&mut self) -> Batch<'_, T> {
+        Batch::new(self)
+    }
+
+    async fn start<'c>(&'c mut self, message: &'c mut Message, flags: u16) -> Result<Dump<'c, T>> {
+        if message.is_too_long() {
+            return Err(Error::TooLong);
+        }
+        self.settle()?;
+        let sequence = self.next_sequence();
+        let bytes = message.seal(sequence, flags);
+        self.debug.sent(bytes);
+        self.transport.send(bytes).await.map_err(Error::socket("send to"))?;
+        Ok(Dump { connection: self, request: message, exchange: Exchange::new(sequence) })
+    }
+
+    /// Numbers the next message; 0 is left to the kernel's own messages.
+    pub(crate) fn next_sequence(&mut self) -> u32 {
+        self.sequence = self.sequence.wrapping_add(1).max(1);
+        self.sequence
+    }
+
+    /// Reads what is left of an answer that was dropped half way: the kernel runs one dump at a
+    /// time on a socket. Whatever it still has is queued, so this never waits.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        let Some(mut exchange) = self.unfinished.take() else { return Ok(()) };
+        loop {
+            match exchange.step(&self.buffer) {
+                Ok(Step::End) => return Ok(()),
+                Ok(Step::Receive) => {}
+                // The caller has no use for this answer any more, nor for what is wrong in it.
+                Ok(_) | Err(_) => continue,
+            }
+            match self.transport.try_receive(&mut self.buffer) {
+                Ok(length) => {
+                    let _ = exchange.datagram(length, self.buffer.len());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if is_overrun(&error) => {}
+                Err(error) => return Err(Error::socket("receive from")(error)),
+            }
+        }
+    }
+}
+
+/// Whether replies were dropped because the receive buffer was full.
+pub(crate) fn is_overrun(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::NOBUFS.raw_os_error())
+}
+
+/// The answer to one request: a cursor that lends one message at a time out of the receive buffer.
+///
+/// Dropping it early leaves the connection usable; the rest of the answer is read and thrown away
+/// before the next request.
+#[derive(Debug)]
+pub struct Dump<'c, T: Transport = Socket> {
+    connection: &'c mut Connection<T>,
+    request: &'c Message,
+    exchange: Exchange,
+}
+
+impl<T: Transport> Dump<'_, T> {
+    /// The next message; `None` once the kernel has said that there are no more.
+    ///
+    /// [`Error::Interrupted`] comes after the last message when the table changed meanwhile.
+    #[inline]
+    pub async fn next(&mut self) -> Result<Option<Reply<'_>>> {
+        loop {
+            match self.exchange.step(&self.connection.buffer)? {
+                Step::Message { header, start, end } => {
+                    let payload = &self.connection.buffer[start..end];
+                    return Ok(Some(Reply { header, payload }));
+                }
+                Step::Receive => self.receive().await?,
+                Step::Refused { errno, start, end, .. } => {
+                    return Err(self.rejected(errno, start, end));
+                }
+                Step::Acknowledged { .. } | Step::End if self.exchange.is_interrupted() => {
+                    self.exchange.end();
+                    return Err(Error::Interrupted);
+                }
+                Step::Acknowledged { .. } | Step::End => return Ok(None),
+            }
+        }
+    }
+
+    /// Hands every remaining message to `each`.
+    pub async fn for_each<E: From<Error>>(
+        mut self,
+        mut each: impl FnMut(Reply<'_>) -> Result<(), E> + Send,
+    ) -> Result<(), E> {
+        while let Some(reply) = self.next().await? {
+            each(reply)?;
+        }
+        Ok(())
+    }
+
+    async fn receive(&mut self) -> Result<()> {
+        let Connection { transport, buffer, debug, .. } = &mut *self.connection;
+        let length = transport.receive(buffer).await.map_err(|error| match error {
+            error if is_overrun(&error) => Error::Overrun,
+            error => Error::socket("receive from")(error),
+        })?;
+        debug.received(buffer.get(..length).unwrap_or_default());
+        self.exchange.datagram(length, buffer.len())
+    }
+
+    #[cold]
+    fn rejected(&self, errno: i32, start: usize, end: usize) -> Error {
+        let extended = &self.connection.buffer[start..end];
+        let at = self.request.attributes_at();
+        Error::Rejected(Box::new(Rejected::read(errno, extended, self.request.bytes(), at)))
+    }
+}
+
+impl<T: Transport> Drop for Dump<'_, T> {
+    fn drop(&mut self) {
+        if !self.exchange.is_ended() {
+            self.connection.unfinished = Some(self.exchange.clone());
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The blocking socket, and how it is opened.
+
+use std::future::{Future, ready};
+use std::io;
+use std::os::fd::AsFd;
+
+use netlink_sys::SocketAddr;
+use rustix::net::{RecvFlags, sockopt};
+
+use crate::error::{Error, Result};
+use crate::namespace::Namespace;
+use crate::transport::Transport;
+
+/// Which part of the kernel a socket talks to (`NETLINK_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bus {
+    /// Links, addresses, routes, neighbours.
+    #[doc(alias = "NETLINK_ROUTE")]
+    Route,
+    /// Connection tracking and the rest of netfilter.
+    #[doc(alias = "NETLINK_NETFILTER")]
+    Netfilter,
+    /// Families that are found by name.
+    #[doc(alias = "NETLINK_GENERIC")]
+    Generic,
+}
+
+/// How to open a socket.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The network namespace to be in.
+    pub namespace: Namespace,
+    /// Bytes for the socket's receive buffer, instead of `net.core.rmem_default`. Above
+    /// `net.core.rmem_max` it takes `CAP_NET_ADMIN`, and is less without.
+    pub receive_buffer: Option<usize>,
+}
+
+/// A blocking netlink socket, connected to the kernel so that no other process can answer.
+#[derive(Debug)]
+pub struct Socket {
+    pub(crate) inner: netlink_sys::Socket,
+    receive_buffer_size: usize,
+}
+
+impl Socket {
+    /// Opens a socket.
+    pub fn open(bus: Bus, options: &Options) -> Result<Self> {
+        let protocol = match bus {
+            Bus::Route => netlink_sys::protocols::NETLINK_ROUTE,
+            Bus::Netfilter => netlink_sys::protocols::NETLINK_NETFILTER,
+            Bus::Generic => netlink_sys::protocols::NETLINK_GENERIC,
+        };
+        let inner = options
+            .namespace
+            .run(|| netlink_sys::Socket::new(protocol))?
+            .map_err(Error::socket("open"))?;
+        if let Some(size) = options.receive_buffer {
+            sockopt::set_socket_recv_buffer_size_force(inner.as_fd(), size)
+                .or_else(|_| sockopt::set_socket_recv_buffer_size(inner.as_fd(), size))
+                .map_err(|errno| Error::socket("size the receive buffer of")(errno.into()))?;
+        }
+        // Kernels without an option still answer, only less fully.
+        let _ = inner.set_ext_ack(true);
+        let _ = inner.set_cap_ack(true);
+        if bus == Bus::Route {
+            let _ = inner.set_netlink_get_strict_chk(true);
+        }
+        inner.connect(&SocketAddr::new(0, 0)).map_err(Error::socket("connect"))?;
+        let receive_buffer_size =
+            inner.get_rx_buf_sz().map_err(Error::socket("read the receive buffer size of"))?;
+        Ok(Self { inner, receive_buffer_size })
+    }
+
+    /// Joins a multicast group by number.
+    pub fn join(&mut self, group: u32) -> Result<()> {
+        self.inner.add_membership(group).map_err(Error::socket("subscribe"))
+    }
+}
+
+/// Receives once, repeating when a signal came first.
+pub(crate) fn receive(
+    socket: &netlink_sys::Socket,
+    buffer: &mut [u8],
+    flags: RecvFlags,
+) -> io::Result<usize> {
+    let flags = (flags | RecvFlags::TRUNC).bits() as i32;
+    loop {
+        match socket.recv(&mut &mut buffer[..], flags) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Sends once, repeating when a signal came first.
+pub(crate) fn send(socket: &netlink_sys::Socket, bytes: &[u8]) -> io::Result<usize> {
+    loop {
+        match socket.send(bytes, 0) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+impl Transport for Socket {
+    fn send(&mut self, bytes: &[u8]) -> impl Future<Output = io::Result<usize>> + Send {
+        ready(send(&self.inner, bytes))
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> + Send {
+        ready(receive(&self.inner, buffer, RecvFlags::empty()))
+    }
+
+    fn try_receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        receive(&self.inner, buffer, RecvFlags::DONTWAIT)
+    }
+
+    fn receive_buffer_size(&self) -> usize {
+        self.receive_buffer_size
+    }
+}

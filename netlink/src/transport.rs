@@ -1,0 +1,35 @@
+//! What a connection needs of a socket, so that a scripted kernel can stand in for it.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+/// Carries datagrams to the kernel and back.
+pub trait Transport: Send {
+    /// Sends one datagram.
+    fn send(&mut self, bytes: &[u8]) -> impl Future<Output = io::Result<usize>> + Send;
+
+    /// Receives one datagram, waiting for it. Returns its whole length, which is more than
+    /// `buffer.len()` when the end was cut off.
+    fn receive(&mut self, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> + Send;
+
+    /// Receives one datagram that is there already, else fails with
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock).
+    fn try_receive(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Size of the socket's receive buffer as the kernel accounts it, in bytes.
+    fn receive_buffer_size(&self) -> usize;
+}
+
+/// The output of a future over a blocking transport, which is there at the first poll.
+///
+/// The engine is written once, as `async` functions; over [`Socket`](crate::Socket) and
+/// [`FakeKernel`](crate::fake::FakeKernel) they never wait.
+#[inline]
+pub fn now<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => unreachable!("a blocking transport does not wait"),
+    }
+}
