@@ -83,7 +83,7 @@ pub(crate) fn receive(
     buffer: &mut [u8],
     flags: RecvFlags,
 ) -> io::Result<usize> {
-    let flags = (flags | RecvFlags::TRUNC).bits() as i32;
+    let flags = (flags | RecvFlags::TRUNC).bits().try_into().unwrap_or_default();
     loop {
         match socket.recv(&mut &mut buffer[..], flags) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
