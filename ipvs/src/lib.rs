@@ -1,13 +1,23 @@
 //! Typed access to the Linux IP Virtual Server (IPVS).
 
+mod connections;
 mod daemon;
 mod destination;
 mod error;
+mod fields;
 mod key;
+mod lines;
+mod modules;
+mod proc;
 mod service;
 mod settings;
 mod statistics;
+mod status;
+mod sysctl;
+mod table;
+mod totals;
 
+pub use connections::{Connection, ConnectionState, Connections, Origin, PersistenceData};
 pub use daemon::{Daemon, Role};
 pub use destination::{
     Destination, DestinationEntry, DestinationPatch, ForwardingMethod, Tunnel, TunnelFlags,
@@ -15,6 +25,11 @@ pub use destination::{
 };
 pub use error::{Error, Reason, Refused, Request, Result};
 pub use key::{Family, Netmask, ParseKeyError, Protocol, ServiceKey};
+pub use modules::{Module, Modules, Presence};
+pub use proc::Proc;
 pub use service::{Service, ServiceEntry, ServiceFlags, ServicePatch};
 pub use settings::{Info, Timeouts, Version};
 pub use statistics::{Rates, Statistics};
+pub use status::{Chains, HashTable, Status};
+pub use sysctl::{SyncThreshold, Sysctls};
+pub use table::{DestinationSummary, PlainKey, PlainPersistence, PlainService, PlainTable};
