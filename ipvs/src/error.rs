@@ -154,7 +154,7 @@ impl fmt::Display for Refused {
             Reason::OutOfRange => f.write_str("a number is out of range")?,
             Reason::Invalid => f.write_str("the kernel calls the combination invalid")?,
             Reason::AddressFamily => {
-                f.write_str("the kernel does not support the address family")?
+                f.write_str("the kernel does not support the address family")?;
             }
             Reason::Memory => f.write_str("the kernel is out of memory")?,
             Reason::Other => write!(f, "{}", io::Error::from_raw_os_error(self.errno))?,
@@ -238,6 +238,12 @@ pub enum Error {
         /// How often it was read.
         attempts: u32,
     },
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(Box::new(refused))
+    }
 }
 
 impl Error {

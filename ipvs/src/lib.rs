@@ -1,5 +1,7 @@
 //! Typed access to the Linux IP Virtual Server (IPVS).
 
+mod change;
+mod client;
 mod connections;
 mod daemon;
 mod destination;
@@ -8,6 +10,7 @@ mod fields;
 mod key;
 mod lines;
 mod modules;
+mod overview;
 mod proc;
 mod service;
 mod settings;
@@ -15,8 +18,15 @@ mod statistics;
 mod status;
 mod sysctl;
 mod table;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod totals;
+mod uapi;
+mod verbs;
+mod wire;
 
+pub use change::{Change, Report};
+pub use client::{Builder, Client};
 pub use connections::{Connection, ConnectionState, Connections, Origin, PersistenceData};
 pub use daemon::{Daemon, Role};
 pub use destination::{
@@ -26,7 +36,9 @@ pub use destination::{
 pub use error::{Error, Reason, Refused, Request, Result};
 pub use key::{Family, Netmask, ParseKeyError, Protocol, ServiceKey};
 pub use modules::{Module, Modules, Presence};
+pub use overview::{ServiceOverview, ServiceTable};
 pub use proc::Proc;
+pub use rsadm_netlink::Namespace;
 pub use service::{Service, ServiceEntry, ServiceFlags, ServicePatch};
 pub use settings::{Info, Timeouts, Version};
 pub use statistics::{Rates, Statistics};

@@ -217,8 +217,9 @@ fn a_dump_dropped_half_way_is_read_to_its_end_before_the_next() {
             let rows = if first { 100 } else { 1 };
             first = false;
             assert!(!*running.lock().expect("lock"), "the kernel would answer EBUSY ({EBUSY})");
-            let mut answers: Vec<Answer> =
-                (0..rows).map(|row: u32| reply(request, 40, 2, &row.to_ne_bytes()).into()).collect();
+            let mut answers: Vec<Answer> = (0..rows)
+                .map(|row: u32| reply(request, 40, 2, &row.to_ne_bytes()).into())
+                .collect();
             answers.push(done(request, 0, 0).into());
             answers
         })
