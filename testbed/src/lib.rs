@@ -1,1 +1,26 @@
 //! Kernels to boot, the lab cluster, namespace guards.
+//!
+//! The machine's own kernel is rarely the one to test on, so everything here runs on
+//! user-mode-linux: a real kernel that is an ordinary process, without privileges.
+//!
+//! - [`packages`] unpacks Debian packages under `target/testbed`, installing nothing;
+//! - [`kernels`] and [`tools`] say which: kernels to boot, and the tools to compare with;
+//! - [`boot`] boots a kernel around one command, [`guest`] is the first process inside it;
+//! - [`lab`] builds the two-node cluster inside, [`http`] answers in its pods;
+//! - [`harness`] is what a kernel test is written with.
+
+pub mod boot;
+pub mod error;
+pub mod guest;
+pub mod harness;
+pub mod http;
+pub mod kernels;
+pub mod lab;
+pub mod layout;
+pub mod namespace;
+pub mod packages;
+pub mod process;
+pub mod tools;
+
+pub use error::{Context, Error, Result};
+pub use layout::Layout;

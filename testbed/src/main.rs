@@ -1,0 +1,27 @@
+//! The test bed's own program: what runs beside and inside the kernels that `cargo xtask` boots.
+
+use std::{path::Path, process::ExitCode};
+
+use testbed::{Error, Result, boot, guest};
+
+fn main() -> ExitCode {
+    if guest::is_first_process() {
+        guest::main();
+    }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        Err(error) => {
+            eprintln!("testbed: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<i32> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["watch", file] => boot::watch(Path::new(file)).map(|()| 0),
+        _ => Err(Error::new("started by `cargo xtask`, not by hand")),
+    }
+}

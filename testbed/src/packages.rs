@@ -1,0 +1,169 @@
+//! Unpacks Debian packages into a folder of ours, through a private apt set-up.
+//!
+//! The machine's package lists, cache and database are neither read nor changed, and nothing
+//! needs root. Only the address of the mirror is taken from the machine.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{Context, Error, Layout, Result, process};
+
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/// Debian's public mirror, for machines whose own apt knows no Debian mirror.
+const PUBLIC_MIRROR: &str = "http://deb.debian.org/debian";
+
+/// Where a package's libraries are.
+pub(crate) const LIBRARY_FOLDERS: [&str; 2] = ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"];
+
+/// Packages of one suite that are unpacked together.
+#[derive(Debug, Clone, Copy)]
+pub struct Set<'a> {
+    /// The folder's name under `target/testbed`.
+    pub name: &'a str,
+    /// The suite that they come from.
+    pub suite: &'a str,
+    /// The packages, none of their dependencies added.
+    pub packages: &'a [&'a str],
+}
+
+impl Set<'_> {
+    /// The folder with the unpacked packages; fetches them when it is not there yet.
+    ///
+    /// `finish` prepares the fresh folder before it gets its name, so that a folder of that name
+    /// is complete.
+    pub fn fetch(
+        &self,
+        layout: &Layout,
+        finish: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<PathBuf> {
+        let folder = layout.unpacked(self.name);
+        if folder.is_dir() {
+            return Ok(folder);
+        }
+        let _lock = layout.lock()?;
+        if folder.is_dir() {
+            return Ok(folder);
+        }
+        eprintln!("fetching {} from Debian {} ...", self.packages.join(", "), self.suite);
+        let fresh = layout.unpacked(&format!("{}.part", self.name));
+        let apt = layout.unpacked(&format!("{}.apt", self.name));
+        let result = self.unpack(&apt, &fresh).and_then(|()| finish(&fresh));
+        drop(fs::remove_dir_all(&apt));
+        result.map_err(|error| Error::new(format!("cannot fetch {}: {error}", self.name)))?;
+        fs::rename(&fresh, &folder).context(|| format!("cannot name {}", folder.display()))?;
+        Ok(folder)
+    }
+
+    fn unpack(&self, apt: &Path, fresh: &Path) -> Result<()> {
+        require_programs()?;
+        for folder in [apt, fresh] {
+            if folder.exists() {
+                fs::remove_dir_all(folder)
+                    .context(|| format!("cannot remove {}", folder.display()))?;
+            }
+        }
+        let archives = apt.join("archives");
+        for folder in [fresh, &archives, &apt.join("lists/partial"), &apt.join("cache")] {
+            fs::create_dir_all(folder).context(|| format!("cannot make {}", folder.display()))?;
+        }
+        let config = self.configure(apt)?;
+        apt_get(&config, apt, &["update"])?;
+        let mut download = vec!["download"];
+        download.extend(self.packages);
+        apt_get(&config, &archives, &download)?;
+        for archive in fs::read_dir(&archives).context(|| "cannot list the packages".into())? {
+            let archive = archive.context(|| "cannot list the packages".into())?.path();
+            process::capture(Command::new("dpkg").arg("-x").arg(&archive).arg(fresh))?.success()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the private apt configuration and answers where it is.
+    fn configure(&self, apt: &Path) -> Result<PathBuf> {
+        let here = apt.display();
+        let sources =
+            format!("deb [arch=amd64 signed-by={KEYRING}] {} {} main\n", mirror(), self.suite);
+        let config = format!(
+            "Dir::Etc::SourceList \"{here}/sources.list\";\n\
+             Dir::Etc::SourceParts \"/dev/null\";\n\
+             Dir::Etc::Preferences \"/dev/null\";\n\
+             Dir::Etc::PreferencesParts \"/dev/null\";\n\
+             Dir::State \"{here}\";\n\
+             Dir::State::Lists \"{here}/lists\";\n\
+             Dir::State::Status \"{here}/status\";\n\
+             Dir::Cache \"{here}/cache\";\n\
+             APT::Architecture \"amd64\";\n\
+             APT::Architectures \"amd64\";\n\
+             APT::Sandbox::User \"\";\n\
+             APT::Update::Post-Invoke-Success \"\";\n\
+             Acquire::Languages \"none\";\n\
+             Acquire::Retries \"3\";\n\
+             Acquire::IndexTargets::deb::DEP-11::DefaultEnabled \"false\";\n\
+             Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled \"false\";\n"
+        );
+        let path = apt.join("apt.conf");
+        for (path, text) in [
+            (apt.join("sources.list"), sources.as_str()),
+            (apt.join("status"), ""),
+            (path.clone(), config.as_str()),
+        ] {
+            fs::write(&path, text).context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(path)
+    }
+}
+
+/// Says which of the programs and files that fetching needs this machine lacks.
+fn require_programs() -> Result<()> {
+    if std::env::consts::ARCH != "x86_64" {
+        return Err(Error::new(format!(
+            "Debian builds user-mode-linux for x86_64, this machine is {}: use `--kernel host`",
+            std::env::consts::ARCH
+        )));
+    }
+    let mut missing: Vec<&str> =
+        ["apt-get", "dpkg"].into_iter().filter(|program| !process::on_path(program)).collect();
+    if !Path::new(KEYRING).is_file() {
+        missing.push(KEYRING);
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "this machine lacks {}: on Debian and its relatives install apt, dpkg and \
+         debian-archive-keyring; elsewhere use `--kernel host` (root, and a kernel with ip_vs)",
+        missing.join(", ")
+    )))
+}
+
+fn apt_get(config: &Path, folder: &Path, arguments: &[&str]) -> Result<()> {
+    let mut command = Command::new("apt-get");
+    command.env("APT_CONFIG", config).env("LC_ALL", "C").current_dir(folder).arg("-q");
+    // Without this a suite that cannot be reached is only a warning.
+    command.args(["-o", "APT::Update::Error-Mode=any"]).args(arguments);
+    let captured = process::capture(&mut command)?;
+    if captured.status.success() {
+        return Ok(());
+    }
+    let said = captured.err();
+    let reason = said.lines().find(|line| line.starts_with("E:")).unwrap_or(said.trim());
+    Err(Error::new(format!(
+        "`apt-get {}` against {} failed ({reason}): check that this machine reaches the mirror, \
+         or use `--kernel host`",
+        arguments.join(" "),
+        mirror()
+    )))
+}
+
+/// The Debian mirror that this machine uses.
+fn mirror() -> String {
+    let mut command = Command::new("apt-get");
+    command.args(["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]);
+    let listed = process::capture(&mut command).map(|listed| listed.out()).unwrap_or_default();
+    let own = listed.lines().map(|line| line.trim_end_matches('/'));
+    let mut debian = own.filter(|line| line.ends_with("/debian"));
+    debian.next().unwrap_or(PUBLIC_MIRROR).to_owned()
+}

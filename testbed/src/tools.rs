@@ -1,0 +1,130 @@
+//! The tools to build with and to compare with: Debian's own, unpacked and never installed.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::{Path, PathBuf},
+};
+
+use crate::{Context, Layout, Result, kernels, packages::Set, process};
+
+const SET: Set<'static> = Set {
+    name: "tools",
+    suite: "bookworm",
+    packages: &[
+        // The tools.
+        "conntrack",
+        "ipset",
+        "iptables",
+        "iproute2",
+        "ipvsadm",
+        "kmod",
+        "patchelf",
+        // Their libraries, down to the C library, so that the machine's own do not matter.
+        "libbpf1",
+        "libbsd0",
+        "libc6",
+        "libcap2",
+        "libelf1",
+        "libgcc-s1",
+        "libip4tc2",
+        "libip6tc2",
+        "libipset13",
+        "libkmod2",
+        "liblzma5",
+        "libmd0",
+        "libmnl0",
+        "libnetfilter-conntrack3",
+        "libnfnetlink0",
+        "libnl-3-200",
+        "libnl-genl-3-200",
+        "libpopt0",
+        "libssl3",
+        "libstdc++6",
+        "libxtables12",
+        "libzstd1",
+        "zlib1g",
+    ],
+};
+
+/// The programs, by name and place in their packages.
+const PROGRAMS: [(&str, &str); 10] = [
+    ("bridge", "sbin/bridge"),
+    ("conntrack", "usr/sbin/conntrack"),
+    ("ip", "bin/ip"),
+    ("ip6tables", "usr/sbin/xtables-legacy-multi"),
+    ("ipset", "usr/sbin/ipset"),
+    ("iptables", "usr/sbin/xtables-legacy-multi"),
+    ("ipvsadm", "sbin/ipvsadm"),
+    ("kmod", "bin/kmod"),
+    ("lsmod", "bin/kmod"),
+    ("modprobe", "bin/kmod"),
+];
+
+/// The unpacked tools.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    root: PathBuf,
+}
+
+impl Tools {
+    /// The tools, fetched the first time.
+    pub fn fetch(layout: &Layout) -> Result<Self> {
+        let home = layout.unpacked(SET.name);
+        let root = SET.fetch(layout, |fresh| finish(fresh, &home))?;
+        Ok(Self { root })
+    }
+
+    /// The folder to put on PATH: every tool under its own name.
+    pub fn folder(&self) -> PathBuf {
+        self.root.join("path")
+    }
+
+    /// One tool.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.folder().join(name)
+    }
+
+    /// Where iptables finds its extensions (`XTABLES_LIBDIR`).
+    pub fn iptables_extensions(&self) -> PathBuf {
+        self.root.join("usr/lib/x86_64-linux-gnu/xtables")
+    }
+
+    /// Makes `program` use the loader and the libraries under `fresh`, which will be called
+    /// `home`.
+    pub(crate) fn bind_to_libraries(
+        &self,
+        program: &Path,
+        fresh: &Path,
+        home: &Path,
+    ) -> Result<()> {
+        bind(&self.root, program, fresh, home)
+    }
+}
+
+fn finish(fresh: &Path, home: &Path) -> Result<()> {
+    let path = fresh.join("path");
+    fs::create_dir(&path).context(|| format!("cannot make {}", path.display()))?;
+    let mut bound: Vec<&str> = Vec::new();
+    for (name, place) in PROGRAMS {
+        if !bound.contains(&place) {
+            bind(fresh, &fresh.join(place), fresh, home)?;
+            bound.push(place);
+        }
+        symlink(Path::new("..").join(place), path.join(name))
+            .context(|| format!("cannot link {name}"))?;
+    }
+    Ok(())
+}
+
+/// Runs the patchelf of `tools` on `program`.
+///
+/// The old kind of rpath, because the libraries that a library needs are looked up by it too.
+fn bind(tools: &Path, program: &Path, fresh: &Path, home: &Path) -> Result<()> {
+    let mut patchelf = kernels::with_libraries_of(tools, &tools.join("usr/bin/patchelf"))?;
+    patchelf.arg("--set-interpreter").arg(home.join(kernels::loader_of(fresh)?));
+    patchelf.args(["--force-rpath", "--set-rpath", &kernels::library_path(home)]).arg(program);
+    fs::set_permissions(program, fs::Permissions::from_mode(0o755))
+        .context(|| format!("cannot make {} writable", program.display()))?;
+    process::capture(&mut patchelf)?.success().map(drop)
+}
