@@ -3,7 +3,7 @@
 //! The machine's own kernel is rarely the one to test on, so everything here runs on
 //! user-mode-linux: a real kernel that is an ordinary process, without privileges.
 //!
-//! - [`packages`] unpacks Debian packages under `target/testbed`, installing nothing;
+//! - `packages` unpacks Debian packages under `target/testbed`, installing nothing;
 //! - [`kernels`] and [`tools`] say which: kernels to boot, and the tools to compare with;
 //! - [`boot`] boots a kernel around one command, [`guest`] is the first process inside it;
 //! - [`lab`] builds the two-node cluster inside, [`http`] answers in its pods;
@@ -18,7 +18,7 @@ pub mod kernels;
 pub mod lab;
 pub mod layout;
 pub mod namespace;
-pub mod packages;
+mod packages;
 pub mod process;
 pub mod tools;
 

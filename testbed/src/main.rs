@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::ExitCode};
 
-use testbed::{Error, Result, boot, guest};
+use testbed::{Context as _, Error, Result, boot, guest, lab::Lab};
 
 fn main() -> ExitCode {
     if guest::is_first_process() {
@@ -22,6 +22,13 @@ fn run(arguments: &[String]) -> Result<i32> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["watch", file] => boot::watch(Path::new(file)).map(|()| 0),
+        ["lab"] => Lab::build()?.tour().map(|()| 0),
+        ["lab", node, command @ ..] => {
+            let node = node.parse().context(|| format!("no node {node}"))?;
+            let lab = Lab::build()?;
+            lab.send_traffic()?;
+            lab.run(node, &command.iter().map(|&word| word.to_owned()).collect::<Vec<_>>())
+        }
         _ => Err(Error::new("started by `cargo xtask`, not by hand")),
     }
 }

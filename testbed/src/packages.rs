@@ -15,18 +15,23 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// Debian's public mirror, for machines whose own apt knows no Debian mirror.
 const PUBLIC_MIRROR: &str = "http://deb.debian.org/debian";
 
+/// The file that says what a folder was made from.
+const RECIPE: &str = "recipe";
+
 /// Where a package's libraries are.
 pub(crate) const LIBRARY_FOLDERS: [&str; 2] = ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"];
 
 /// Packages of one suite that are unpacked together.
 #[derive(Debug, Clone, Copy)]
-pub struct Set<'a> {
+pub(crate) struct Set<'a> {
     /// The folder's name under `target/testbed`.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// The suite that they come from.
-    pub suite: &'a str,
+    pub(crate) suite: &'a str,
     /// The packages, none of their dependencies added.
-    pub packages: &'a [&'a str],
+    pub(crate) packages: &'a [&'a str],
+    /// The programs in them that are wanted: by which name, and where they are.
+    pub(crate) programs: &'a [(&'a str, &'a str)],
 }
 
 impl Set<'_> {
@@ -34,17 +39,17 @@ impl Set<'_> {
     ///
     /// `finish` prepares the fresh folder before it gets its name, so that a folder of that name
     /// is complete.
-    pub fn fetch(
+    pub(crate) fn fetch(
         &self,
         layout: &Layout,
         finish: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<PathBuf> {
         let folder = layout.unpacked(self.name);
-        if folder.is_dir() {
+        if self.is_in(&folder) {
             return Ok(folder);
         }
         let _lock = layout.lock()?;
-        if folder.is_dir() {
+        if self.is_in(&folder) {
             return Ok(folder);
         }
         eprintln!("fetching {} from Debian {} ...", self.packages.join(", "), self.suite);
@@ -52,9 +57,15 @@ impl Set<'_> {
         let apt = layout.unpacked(&format!("{}.apt", self.name));
         let result = self.unpack(&apt, &fresh).and_then(|()| finish(&fresh));
         drop(fs::remove_dir_all(&apt));
+        drop(fs::remove_dir_all(&folder));
         result.map_err(|error| Error::new(format!("cannot fetch {}: {error}", self.name)))?;
         fs::rename(&fresh, &folder).context(|| format!("cannot name {}", folder.display()))?;
         Ok(folder)
+    }
+
+    /// Whether the folder holds this set, as it is described today.
+    fn is_in(&self, folder: &Path) -> bool {
+        fs::read_to_string(folder.join(RECIPE)).is_ok_and(|recipe| recipe == format!("{self:?}"))
     }
 
     fn unpack(&self, apt: &Path, fresh: &Path) -> Result<()> {
@@ -78,7 +89,7 @@ impl Set<'_> {
             let archive = archive.context(|| "cannot list the packages".into())?.path();
             process::capture(Command::new("dpkg").arg("-x").arg(&archive).arg(fresh))?.success()?;
         }
-        Ok(())
+        fs::write(fresh.join(RECIPE), format!("{self:?}")).context(|| "cannot write".into())
     }
 
     /// Writes the private apt configuration and answers where it is.

@@ -45,21 +45,19 @@ const SET: Set<'static> = Set {
         "libzstd1",
         "zlib1g",
     ],
+    programs: &[
+        ("bridge", "sbin/bridge"),
+        ("conntrack", "usr/sbin/conntrack"),
+        ("ip", "bin/ip"),
+        ("ipset", "usr/sbin/ipset"),
+        ("iptables", "usr/sbin/xtables-legacy-multi"),
+        ("iptables-restore", "usr/sbin/xtables-legacy-multi"),
+        ("iptables-save", "usr/sbin/xtables-legacy-multi"),
+        ("ipvsadm", "sbin/ipvsadm"),
+        ("lsmod", "bin/kmod"),
+        ("modprobe", "bin/kmod"),
+    ],
 };
-
-/// The programs, by name and place in their packages.
-const PROGRAMS: [(&str, &str); 10] = [
-    ("bridge", "sbin/bridge"),
-    ("conntrack", "usr/sbin/conntrack"),
-    ("ip", "bin/ip"),
-    ("ip6tables", "usr/sbin/xtables-legacy-multi"),
-    ("ipset", "usr/sbin/ipset"),
-    ("iptables", "usr/sbin/xtables-legacy-multi"),
-    ("ipvsadm", "sbin/ipvsadm"),
-    ("kmod", "bin/kmod"),
-    ("lsmod", "bin/kmod"),
-    ("modprobe", "bin/kmod"),
-];
 
 /// The unpacked tools.
 #[derive(Debug, Clone)]
@@ -106,8 +104,8 @@ fn finish(fresh: &Path, home: &Path) -> Result<()> {
     let path = fresh.join("path");
     fs::create_dir(&path).context(|| format!("cannot make {}", path.display()))?;
     let mut bound: Vec<&str> = Vec::new();
-    for (name, place) in PROGRAMS {
-        if !bound.contains(&place) {
+    for (name, place) in SET.programs {
+        if !bound.contains(place) {
             bind(fresh, &fresh.join(place), fresh, home)?;
             bound.push(place);
         }
