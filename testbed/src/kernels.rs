@@ -57,8 +57,7 @@ impl Kernel {
         let modules = folder.join("usr/lib/uml/modules");
         let release = fs::read_dir(&modules)
             .context(|| format!("cannot list {}", modules.display()))?
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .next()
+            .find_map(|entry| entry.ok()?.file_name().into_string().ok())
             .ok_or_else(|| Error::new(format!("no modules in {}", modules.display())))?;
         if !release.starts_with(&format!("{}.", self.version())) {
             eprintln!("Debian {} now has {release}, not {self}: using that", self.suite());

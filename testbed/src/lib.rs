@@ -7,7 +7,7 @@
 //! - [`kernels`] and [`tools`] say which: kernels to boot, and the tools to compare with;
 //! - [`boot`] boots a kernel around one command, [`guest`] is the first process inside it;
 //! - [`lab`] builds the two-node cluster inside, [`http`] answers in its pods;
-//! - [`harness`] is what a kernel test is written with.
+//! - [`harness`] is what a kernel test is written with, [`suites`] runs many such tests.
 
 pub mod boot;
 pub mod error;
@@ -20,6 +20,7 @@ pub mod layout;
 pub mod namespace;
 mod packages;
 pub mod process;
+pub mod suites;
 pub mod tools;
 
 pub use error::{Context, Error, Result};

@@ -1,16 +1,55 @@
-//! Tasks of the project.
-use testbed::*;
-fn main() {
-    let layout = Layout::of_this_program().unwrap();
-    let tools = tools::Tools::fetch(&layout).unwrap();
-    let a: Vec<String> = std::env::args().skip(1).collect();
-    let k = a[0].parse::<kernels::Kernel>().unwrap().fetch(&layout, &tools).unwrap();
-    let job = boot::Job::new(a[1].clone().into(), a[2..].to_vec(), &tools).unwrap();
-    let b = boot::Boot::new(&layout, &k, &tools);
-    let r = if std::env::var_os("T").is_some() {
-        b.run_on_terminal(&job)
-    } else {
-        b.run(&job, &mut std::io::stdout(), &mut std::io::stderr())
+//! Tasks of the project: `cargo xtask lab`, `cargo xtask test`.
+
+mod cargo;
+mod lab;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use testbed::kernels::Kernel;
+
+/// Tasks of the project.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Boot a kernel, build the two-node cluster in it, and look around
+    Lab(lab::Arguments),
+    /// Run every test, those that need a kernel on 6.1, 6.12 and 7.2
+    Test(test::Arguments),
+}
+
+/// Which kernel to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    Boot(Kernel),
+    /// The running one.
+    Host,
+}
+
+fn choice(text: &str) -> Result<Choice, String> {
+    if text == "host" {
+        return Ok(Choice::Host);
+    }
+    text.parse().map(Choice::Boot).map_err(|error| format!("{error}, and host: the running one"))
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
+        Task::Lab(arguments) => lab::run(&arguments),
+        Task::Test(arguments) => test::run(&arguments),
     };
-    println!("{r:?}");
+    match result {
+        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

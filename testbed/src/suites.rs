@@ -1,0 +1,48 @@
+//! Runs test programs one after the other, inside a kernel.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Context, Result};
+
+/// A test program.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Suite {
+    /// What it is called: package and target.
+    pub name: String,
+    /// The program.
+    pub program: PathBuf,
+    /// Where it is run, its package's folder.
+    pub folder: PathBuf,
+}
+
+/// Starts the line that names the suite whose lines follow.
+pub const HEADING: &str = "suite ";
+/// The line after which nothing follows: without it the kernel has died on the way.
+pub const END: &str = "end of the suites";
+
+/// Runs the suites that are listed in a file; 0 when every one ended well.
+pub fn run(file: &Path, filter: &[&str]) -> Result<i32> {
+    let text = fs::read(file).context(|| format!("cannot read {}", file.display()))?;
+    let suites: Vec<Suite> =
+        serde_json::from_slice(&text).context(|| format!("cannot read {}", file.display()))?;
+    let mut code = 0;
+    for suite in suites {
+        println!("{HEADING}{}", suite.name);
+        let status = Command::new(&suite.program)
+            .args(filter)
+            .current_dir(&suite.folder)
+            .status()
+            .context(|| format!("cannot run {}", suite.program.display()))?;
+        if !status.success() {
+            code = 1;
+        }
+    }
+    println!("{END}");
+    Ok(code)
+}

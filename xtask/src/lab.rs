@@ -1,0 +1,80 @@
+//! `cargo xtask lab`: the two-node cluster on a kernel, to look at.
+
+use std::{
+    io::{self, IsTerminal as _},
+    path::{Path, PathBuf},
+};
+
+use testbed::{
+    Error, Layout, Result,
+    boot::{Boot, Job, run_on_host},
+    tools::Tools,
+};
+
+use crate::{Choice, cargo, choice};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Which kernel: 6.1, 6.12, 7.2, or host (the running one: root, ip_vs)
+    #[arg(long, default_value = "6.12", value_parser = choice)]
+    kernel: Choice,
+    /// On which node a command or a shell runs
+    #[arg(long, default_value_t = 120, value_parser = node)]
+    node: u8,
+    /// Give a shell on the node
+    #[arg(long, conflicts_with = "command")]
+    shell: bool,
+    /// What to run on the node instead of the tour; rsadm is on PATH
+    #[arg(last = true)]
+    command: Vec<String>,
+}
+
+fn node(text: &str) -> std::result::Result<u8, String> {
+    match text {
+        "120" => Ok(120),
+        "121" => Ok(121),
+        _ => Err("the lab has the nodes 120 and 121".into()),
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<i32> {
+    let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if arguments.shell && !on_terminal {
+        return Err(Error::new("--shell needs a terminal; to run a command: lab -- COMMAND"));
+    }
+    cargo::build(&["rsadm", "testbed"])?;
+    let layout = Layout::of_this_program()?;
+    let tools = Tools::fetch(&layout)?;
+    let job = arguments.job(&layout, &tools)?;
+    let Choice::Boot(kernel) = arguments.kernel else {
+        return run_on_host(&job.env("RSADM_KERNEL", "host"));
+    };
+    let kernel = kernel.fetch(&layout, &tools)?;
+    let boot = Boot::new(&layout, &kernel, &tools);
+    let interactive = arguments.shell || !arguments.command.is_empty();
+    if on_terminal && interactive {
+        boot.run_on_terminal(&job)
+    } else {
+        boot.run(&job, &mut io::stdout(), &mut io::stderr())
+    }
+}
+
+impl Arguments {
+    fn job(&self, layout: &Layout, tools: &Tools) -> Result<Job> {
+        let mut words = vec!["lab".to_owned()];
+        if self.shell {
+            words.extend([self.node.to_string(), shell().display().to_string()]);
+        } else if !self.command.is_empty() {
+            words.push(self.node.to_string());
+            words.extend(self.command.iter().cloned());
+        }
+        let job = Job::new(layout.program("testbed")?, words, tools)?;
+        let path = job.environment.get("PATH").cloned().unwrap_or_default();
+        Ok(job.env("PATH", format!("{}:{path}", layout.programs().display())))
+    }
+}
+
+fn shell() -> PathBuf {
+    let bash = Path::new("/bin/bash");
+    if bash.exists() { bash.into() } else { "/bin/sh".into() }
+}

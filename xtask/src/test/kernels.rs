@@ -1,0 +1,172 @@
+//! The kernel tests, on booted kernels and on the running one.
+
+use std::{
+    io::{self, BufReader, Write},
+    process::{Command, Stdio},
+    sync::Mutex,
+    thread,
+};
+
+use testbed::{
+    Context as _, Error, Layout, Result,
+    boot::{Boot, Job},
+    kernels::{Installed, Kernel},
+    process,
+    suites::Suite,
+    tools::Tools,
+};
+
+use super::Tally;
+
+/// How many kernels run side by side; each has one processor.
+const SIDE_BY_SIDE: usize = 2;
+
+/// What all kernels share.
+pub(super) struct Bench<'a> {
+    pub(super) layout: &'a Layout,
+    pub(super) tools: &'a Tools,
+    pub(super) suites: &'a [Suite],
+    pub(super) filter: Option<&'a str>,
+}
+
+impl Bench<'_> {
+    /// Boots the kernels and runs the suites on each.
+    pub(super) fn on_kernels(&self, kernels: &[Kernel]) -> Result<Vec<Tally>> {
+        let fetched = kernels.iter().map(|kernel| kernel.fetch(self.layout, self.tools));
+        let installed: Vec<Installed> = fetched.collect::<Result<_>>()?;
+        let list = self.list()?;
+        let job = self.job(&list)?;
+        let waiting = Mutex::new(installed.iter().enumerate());
+        let done = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for _ in 0..SIDE_BY_SIDE {
+                scope.spawn(|| {
+                    loop {
+                        let next = waiting.lock().ok().and_then(|mut waiting| waiting.next());
+                        let Some((place, kernel)) = next else { return };
+                        let tally = self.on_kernel(kernel, &job);
+                        if let Ok(mut done) = done.lock() {
+                            done.push((place, tally));
+                        }
+                    }
+                });
+            }
+        });
+        let mut done = done.into_inner().map_err(|_| Error::new("a kernel's thread died"))?;
+        done.sort_by_key(|(place, _)| *place);
+        Ok(done.into_iter().map(|(_, tally)| tally).collect())
+    }
+
+    fn on_kernel(&self, kernel: &Installed, job: &Job) -> Tally {
+        let mut tally = Tally::new(format!("kernel {}", kernel.release));
+        tally.must_run = true;
+        let name = kernel.kernel.to_string();
+        let (mut lines, mut errors) =
+            (Lines::new(&name, |line| tally.take_harness(line)), Lines::new(&name, |_| {}));
+        let boot = Boot::new(self.layout, kernel, self.tools);
+        let result = boot.run(job, &mut lines, &mut errors);
+        lines.finish();
+        errors.finish();
+        tally.conclude(result);
+        tally
+    }
+
+    /// On the running kernel, in a user namespace: root there and nothing outside.
+    pub(super) fn on_host(&self) -> Result<Tally> {
+        let mut tally = Tally::new("running kernel");
+        let unshare = ["--user", "--map-root-user", "--net", "--mount"];
+        let allowed = process::capture(Command::new("unshare").args(unshare).arg("true"))?;
+        if !allowed.status.success() {
+            let said = allowed.err();
+            tally.skip(format!("no user namespaces here: {}", said.trim()), self.count()?);
+            return Ok(tally);
+        }
+        let list = self.list()?;
+        let job = self.job(&list)?.env("RSADM_KERNEL", "host");
+        let mut command = Command::new("unshare");
+        command.args(unshare).arg(&job.program).args(&job.arguments);
+        command.env_clear().envs(&job.environment).stdout(Stdio::piped());
+        let mut child = command.spawn().context(|| "cannot run unshare".into())?;
+        if let Some(stdout) = child.stdout.take() {
+            let mut lines = Lines::new("host", |line| tally.take_harness(line));
+            let mut stdout = BufReader::new(stdout);
+            io::copy(&mut stdout, &mut lines).context(|| "cannot read the results".into())?;
+            lines.finish();
+        }
+        let status = child.wait().context(|| "cannot wait for unshare".into())?;
+        tally.conclude(Ok(process::exit_code(status)));
+        Ok(tally)
+    }
+
+    fn job(&self, list: &tempfile::NamedTempFile) -> Result<Job> {
+        let mut arguments = vec!["suites".to_owned(), list.path().display().to_string()];
+        arguments.extend(self.filter.map(str::to_owned));
+        let job = Job::new(self.layout.program("testbed")?, arguments, self.tools)?;
+        let path = job.environment.get("PATH").cloned().unwrap_or_default();
+        Ok(job.env("PATH", format!("{}:{path}", self.layout.programs().display())))
+    }
+
+    /// Writes the suites into a file that stays as long as it is kept.
+    fn list(&self) -> Result<tempfile::NamedTempFile> {
+        let file = tempfile::NamedTempFile::new().context(|| "cannot make a file".into())?;
+        serde_json::to_writer(&file, self.suites).context(|| "cannot write the suites".into())?;
+        Ok(file)
+    }
+
+    /// How many cases there are.
+    fn count(&self) -> Result<u64> {
+        let mut count = 0;
+        for suite in self.suites {
+            let mut list = Command::new(&suite.program);
+            let listed = process::capture(list.arg("--list").args(self.filter))?.success()?;
+            count += listed.out().lines().count() as u64;
+        }
+        Ok(count)
+    }
+}
+
+/// Shows lines under the kernel's name, and gives each to `take`.
+struct Lines<'a, F: FnMut(&str)> {
+    name: &'a str,
+    take: F,
+    part: Vec<u8>,
+}
+
+impl<'a, F: FnMut(&str)> Lines<'a, F> {
+    fn new(name: &'a str, take: F) -> Self {
+        Self { name, take, part: Vec::new() }
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        let text = String::from_utf8_lossy(line);
+        println!("{:>5} | {text}", self.name);
+        (self.take)(&text);
+    }
+
+    /// Takes a last line without an end.
+    fn finish(mut self) {
+        if !self.part.is_empty() {
+            let last = std::mem::take(&mut self.part);
+            self.line(&last);
+        }
+    }
+}
+
+impl<F: FnMut(&str)> Write for Lines<'_, F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.part.extend_from_slice(bytes);
+        let Some(end) = self.part.iter().rposition(|&byte| byte == b'\n') else {
+            return Ok(bytes.len());
+        };
+        let rest = self.part.split_off(end + 1);
+        let lines = std::mem::replace(&mut self.part, rest);
+        for line in lines[..end].split(|&byte| byte == b'\n') {
+            self.line(line);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

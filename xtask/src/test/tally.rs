@@ -1,0 +1,193 @@
+//! Counts test results and prints them.
+
+use std::collections::BTreeMap;
+
+use testbed::{
+    Result,
+    harness::{Record, Verdict},
+    suites::{END, HEADING},
+};
+
+/// The results of one run.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Where it ran.
+    pub(super) place: String,
+    passed: u64,
+    failures: Vec<String>,
+    /// Reasons, and how often.
+    skipped: BTreeMap<String, u64>,
+    compared: u64,
+    different: u64,
+    /// A run on a kernel of ours in which nothing ran is a failure.
+    pub(super) must_run: bool,
+    suite: String,
+    ended: bool,
+}
+
+impl Tally {
+    pub(super) fn new(place: impl Into<String>) -> Self {
+        Self { place: place.into(), ..Self::default() }
+    }
+
+    pub(super) fn fail(&mut self, what: impl Into<String>) {
+        self.failures.push(what.into());
+    }
+
+    pub(super) fn skip(&mut self, reason: impl Into<String>, count: u64) {
+        *self.skipped.entry(reason.into()).or_default() += count;
+    }
+
+    /// Takes a line of the kernel tests' harness.
+    pub(super) fn take_harness(&mut self, line: &str) {
+        if let Some(suite) = line.strip_prefix(HEADING) {
+            suite.clone_into(&mut self.suite);
+        } else if line == END {
+            self.ended = true;
+        } else if let Some(record) = Record::read(line) {
+            self.compared += record.counts.0;
+            self.different += record.counts.1;
+            match record.verdict {
+                Verdict::Passed => self.passed += 1,
+                Verdict::Failed => self.fail(format!("{} {}", self.suite, record.name)),
+                Verdict::Skipped(reason) => self.skip(reason, 1),
+            }
+        }
+    }
+
+    /// Takes a line of the standard harness.
+    pub(super) fn take_libtest(&mut self, line: &str) {
+        if let Some(counts) = line.strip_prefix("test result: ") {
+            self.passed += number_before(counts, " passed");
+            let ignored = number_before(counts, " ignored");
+            if ignored > 0 {
+                self.skip("marked as ignored", ignored);
+            }
+        } else if let Some(name) =
+            line.strip_prefix("test ").and_then(|line| line.strip_suffix(" ... FAILED"))
+        {
+            self.fail(name);
+        }
+    }
+
+    pub(super) fn has_failures(&self) -> bool {
+        !self.failures.is_empty()
+    }
+
+    /// Takes how a run of suites ended: a run that did not reach its end failed.
+    pub(super) fn conclude(&mut self, ended: Result<i32>) {
+        match ended {
+            Err(error) => self.fail(error.to_string()),
+            Ok(_) if !self.ended => self.fail("it ended before its last test"),
+            Ok(code) if code != 0 && self.failures.is_empty() => {
+                self.fail(format!("it ended with status {code}"));
+            }
+            Ok(_) => {}
+        }
+    }
+
+    fn skips(&self) -> u64 {
+        self.skipped.values().sum()
+    }
+
+    fn is_good(&self) -> bool {
+        self.failures.is_empty() && !(self.must_run && self.passed == 0)
+    }
+}
+
+/// The number in front of a word.
+fn number_before(text: &str, word: &str) -> u64 {
+    let before = text.find(word).map_or("", |end| &text[..end]);
+    before.rsplit(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// Prints the table, and whether everything is well.
+pub(super) fn print(tallies: &[Tally]) -> bool {
+    println!("\n{:<24} {:>8} {:>8} {:>8}  comparisons", "", "passed", "failed", "skipped");
+    for tally in tallies {
+        let comparisons = match tally.compared {
+            0 => String::new(),
+            compared => format!("{compared} compared, {} different", tally.different),
+        };
+        let row = format!(
+            "{:<24} {:>8} {:>8} {:>8}  {comparisons}",
+            tally.place,
+            tally.passed,
+            tally.failures.len(),
+            tally.skips()
+        );
+        println!("{}", row.trim_end());
+    }
+    for tally in tallies {
+        for (reason, count) in &tally.skipped {
+            println!("  {}: {count} skipped: {reason}", tally.place);
+        }
+    }
+    for tally in tallies {
+        for failure in &tally.failures {
+            println!("  {}: FAILED: {failure}", tally.place);
+        }
+        if tally.must_run && tally.passed == 0 && tally.failures.is_empty() {
+            println!("  {}: FAILED: nothing was run", tally.place);
+        }
+    }
+    let sum = |count: fn(&Tally) -> u64| tallies.iter().map(count).sum::<u64>();
+    let failed = sum(|tally| (tally.failures.len() as u64).max(u64::from(!tally.is_good())));
+    println!(
+        "\n{} passed, {failed} failed, {} skipped",
+        sum(|tally| tally.passed),
+        sum(Tally::skips)
+    );
+    failed == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libtest_results_add_up() {
+        let mut tally = Tally::new("here");
+        for line in [
+            "test encode::pads ... ok",
+            "test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished",
+            "test decode::stops ... FAILED",
+            "test result: FAILED. 7 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out",
+        ] {
+            tally.take_libtest(line);
+        }
+        assert_eq!((tally.passed, tally.skips()), (12, 1));
+        assert_eq!(tally.failures, ["decode::stops"]);
+        assert!(!tally.is_good());
+    }
+
+    #[test]
+    fn harness_results_add_up() {
+        let mut tally = Tally::new("6.1");
+        for line in [
+            "suite ipvs/kernel",
+            "test round_trip ... ok",
+            "test matrix ... ok (600 compared, 0 different)",
+            "test nat ... skipped: no NAT",
+            "test nat_again ... skipped: no NAT",
+            "test broken ... FAILED",
+            "  | test inside ... ok",
+            "end of the suites",
+        ] {
+            tally.take_harness(line);
+        }
+        assert_eq!((tally.passed, tally.skips(), tally.compared), (2, 2, 600));
+        assert_eq!(tally.skipped["no NAT"], 2);
+        assert_eq!(tally.failures, ["ipvs/kernel broken"]);
+        assert!(tally.ended);
+    }
+
+    #[test]
+    fn nothing_run_is_a_failure_only_where_it_must_run() {
+        let mut tally = Tally::new("6.1");
+        tally.skip("no such thing", 3);
+        assert!(tally.is_good());
+        tally.must_run = true;
+        assert!(!tally.is_good());
+    }
+}
