@@ -8,14 +8,20 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{self, Read, Write},
-    os::unix::{fs::symlink, process::CommandExt as _},
+    os::unix::{
+        fs::{PermissionsExt as _, symlink},
+        process::CommandExt as _,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, getppid, kill_process_group};
+use rustix::{
+    process::{Pid, Signal, getppid, getuid, kill_process_group},
+    termios::tcgetwinsize,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Context, Error, Layout, Result, kernels::Installed, process, tools::Tools};
@@ -72,11 +78,12 @@ pub(crate) struct Errand {
     pub(crate) job: Job,
     /// Run the job on the console, for a person.
     pub(crate) terminal: bool,
+    /// The terminal's rows and columns.
+    pub(crate) size: (u16, u16),
+    /// The program that loads modules, for the kernel to call.
     pub(crate) modprobe: PathBuf,
-    pub(crate) module_folder: PathBuf,
     pub(crate) modules: Vec<String>,
     pub(crate) status: PathBuf,
-    /// `/run` is empty inside; these folders of it must still be there.
     pub(crate) kernel: String,
 }
 
@@ -142,8 +149,8 @@ impl<'a> Boot<'a> {
         let errand = Errand {
             job: job.clone(),
             terminal,
-            modprobe: self.tools.program("modprobe"),
-            module_folder: self.kernel.modules.clone(),
+            size: tcgetwinsize(io::stdin()).map_or((0, 0), |size| (size.ws_row, size.ws_col)),
+            modprobe: self.write_modprobe(folder)?,
             modules: MODULES.iter().map(|&module| module.to_owned()).collect(),
             status: folder.file("status"),
             kernel: self.kernel.kernel.to_string(),
@@ -167,6 +174,19 @@ impl<'a> Boot<'a> {
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
         }
         command.spawn().context(|| format!("cannot run {}", testbed.display()))
+    }
+
+    /// A modprobe that takes the kernel's own modules. Not below `/run`, which tests hide.
+    fn write_modprobe(&self, folder: &RunFolder) -> Result<PathBuf> {
+        let path = folder.file("modprobe");
+        let modprobe = self.tools.program("modprobe").display().to_string();
+        let modules = self.kernel.modules.display().to_string();
+        let script =
+            format!("#!/bin/sh\nexec {} -d {} \"$@\"\n", quoted(&modprobe), quoted(&modules));
+        fs::write(&path, script)
+            .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)))
+            .context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
     }
 
     /// The kernel's command line. Its console goes to the log, and the job talks through lines of
@@ -315,15 +335,15 @@ fn quoted(word: &str) -> String {
 
 /// Runs the job on this machine's kernel, in namespaces that end with it.
 pub fn run_on_host(job: &Job) -> Result<i32> {
+    if !getuid().is_root() {
+        return Err(Error::new("--kernel host needs root: run it with sudo, or boot a kernel"));
+    }
+    // What cannot be loaded may be built in; what is missing is found out where it is needed.
+    drop(process::capture(Command::new("modprobe").arg("-a").args(MODULES)));
     let mut command = Command::new("unshare");
     command.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
-    command.args([
-        "sh",
-        "-c",
-        "mount -t tmpfs tmpfs /run && mkdir /run/netns && exec \"$@\"",
-        "sh",
-    ]);
-    command.arg(&job.program).args(&job.arguments);
+    let prepare = "mount -t tmpfs tmpfs /run && mkdir /run/netns && exec \"$@\"";
+    command.args(["sh", "-c", prepare, "sh"]).arg(&job.program).args(&job.arguments);
     command.env_clear().envs(&job.environment).current_dir(&job.folder);
     let status = command.status().context(|| "cannot run unshare (util-linux)".into())?;
     Ok(process::exit_code(status))

@@ -14,7 +14,7 @@ use rustix::{
     fs::{Mode, sync},
     mount::{MountFlags, mount},
     system::{RebootCommand, reboot},
-    termios::{OptionalActions, tcdrain, tcgetattr, tcsetattr},
+    termios::{OptionalActions, Winsize, tcdrain, tcgetattr, tcsetattr, tcsetwinsize},
 };
 
 use crate::{Context, Error, Result, boot::Errand, process};
@@ -81,13 +81,9 @@ fn mount_at(kind: &str, target: &str, options: Option<&CStr>) -> Result<()> {
 
 /// Loads the modules, and tells the kernel how to load more.
 fn load_modules(errand: &Errand) -> Result<()> {
-    let (modprobe, folder) = (errand.modprobe.display(), errand.module_folder.display());
-    let script = "/run/modprobe";
-    fs::write(script, format!("#!/bin/sh\nexec '{modprobe}' -d '{folder}' \"$@\"\n"))
-        .and_then(|()| fs::set_permissions(script, fs::Permissions::from_mode(0o755)))
-        .and_then(|()| fs::write("/proc/sys/kernel/modprobe", script))
-        .context(|| "cannot set up modprobe".into())?;
-    let mut command = Command::new(script);
+    let path = errand.modprobe.display().to_string();
+    fs::write("/proc/sys/kernel/modprobe", path).context(|| "cannot set up modprobe".into())?;
+    let mut command = Command::new(&errand.modprobe);
     process::capture(command.arg("-a").args(&errand.modules))?.success().map(drop)
 }
 
@@ -153,6 +149,8 @@ impl Errand {
                 .open("/dev/tty1")
                 .context(|| "cannot open /dev/tty1".into())
         };
+        let size = Winsize { ws_row: self.size.0, ws_col: self.size.1, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&console()?, size).context(|| "cannot size the console".into())?;
         let mut command = self.command(Path::new("setsid"));
         command.args(["--ctty", "--wait"]).arg(&self.job.program).args(&self.job.arguments);
         command.stdin(console()?).stdout(console()?).stderr(console()?);

@@ -71,8 +71,8 @@ fn named_namespaces_are_apart(ctx: &Context) -> Outcome {
 /// Its version is a fact that the differential tests rest on.
 fn reference_is_ipvsadm_1_31(ctx: &Context) -> Outcome {
     let mut strings = Command::new("grep");
-    strings.args(["-c", "-a", "ipvsadm v1.31"]).arg(ctx.reference("ipvsadm").get_program());
-    ctx.equal("the program says so", "1\n", ctx.capture(&mut strings)?.out().as_str());
+    strings.args(["-q", "-a", "ipvsadm v1.31"]).arg(ctx.reference("ipvsadm").get_program());
+    ctx.equal("the program says so", &0, &ctx.capture(&mut strings)?.code());
     Ok(())
 }
 
@@ -105,10 +105,9 @@ TCP  10.243.21.14:8880 rr
     let forwarding = ctx.out("bridge", ["-n", "node120", "fdb", "show", "dev", "flannel.1"])?;
     let entry = "ee:d6:38:55:d5:c7 dst 172.16.20.121 self permanent";
     ctx.equal("forwarding entry", entry, forwarding.trim());
-    let counted = ctx.out("ip", ["netns", "exec", "node120", "ipvsadm", "-Ln", "--stats"])?;
-    let totals = counted.lines().filter(|line| line.starts_with("  ->") && line.contains(":80 "));
-    for line in totals {
-        ctx.equal(line, &Some("1"), &line.split_whitespace().nth(2));
+    let counted = ctx.out("ip", ["netns", "exec", "node120", "ipvsadm", "-Ln"])?;
+    for line in counted.lines().skip(4) {
+        ctx.equal(line, &Some("1"), &line.split_whitespace().last());
     }
     Ok(())
 }

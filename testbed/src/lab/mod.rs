@@ -16,7 +16,10 @@ mod cluster;
 mod node;
 mod traffic;
 
-use std::process::{Command, Stdio};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use crate::{Context, Error, Result, namespace::Namespace, process};
 use cluster::NODES;
@@ -35,6 +38,12 @@ pub struct Lab {
 impl Lab {
     /// Builds the cluster in the caller's namespace, which should be a fresh one.
     pub fn build() -> Result<Self> {
+        if !Path::new("/proc/net/ip_vs").exists() {
+            return Err(Error::new(
+                "this kernel has no IPVS and `modprobe ip_vs` found none: choose one to boot, \
+                 `--kernel 6.12`",
+            ));
+        }
         let namespaces = [Namespace::new(NODES[0].name)?, Namespace::new(NODES[1].name)?];
         node::connect(&namespaces)?;
         let [first, second] = namespaces;
