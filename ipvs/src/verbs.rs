@@ -64,11 +64,16 @@ impl<T: Transport> Verbs<T> {
         self.family.message(command, 0)
     }
 
-    /// Sends a request that is answered by an acknowledgement.
+    /// Sends a request that is answered by an acknowledgement. Where none comes, the table says
+    /// whether it was carried out: a daemon that is stopped before it ran is never acknowledged.
     async fn change(&mut self, change: Change) -> Result<()> {
         let mut message = change.message(&self.family);
         let done = self.connection.request(&mut message, |_| Ok::<_, rsadm_netlink::Error>(()));
-        done.await.map_err(|error| explain(change.request(), error))
+        match done.await {
+            Ok(()) => Ok(()),
+            Err(error) if error.is_unknown() && self.holds(&change).await? => Ok(()),
+            Err(error) => Err(explain(change.request(), error)),
+        }
     }
 
     /// Sends a request that is answered by one message.

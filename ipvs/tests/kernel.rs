@@ -317,7 +317,8 @@ fn a_large_batch_and_its_overview(ctx: &Context) -> Outcome {
         let service = ServiceKey::mark(number + 1, Family::Ipv4);
         changes.push(Change::AddService(Service::new(service, "rr")));
         for pod in 0..number % 13 {
-            let to = SocketAddr::from(([10, 244, (number >> 8) as u8, number as u8], pod as u16 + 1));
+            let to =
+                SocketAddr::from(([10, 244, (number >> 8) as u8, number as u8], pod as u16 + 1));
             let method = ForwardingMethod::MASQUERADE;
             changes.push(Change::AddDestination(service, Destination::new(to, method)));
         }

@@ -177,8 +177,9 @@ impl<T: Transport> Dump<'_, T> {
 
     async fn receive(&mut self) -> Result<()> {
         let Connection { transport, buffer, debug, .. } = &mut *self.connection;
-        let length = transport.receive(buffer).await.map_err(|error| match error {
+        let length = transport.receive_answer(buffer).await.map_err(|error| match error {
             error if is_overrun(&error) => Error::Overrun,
+            error if error.kind() == io::ErrorKind::WouldBlock => Error::NoReply,
             error => Error::socket("receive from")(error),
         })?;
         debug.received(buffer.get(..length).unwrap_or_default());

@@ -51,8 +51,9 @@ pub enum Error {
     /// The socket's receive buffer overflowed and replies were lost (`ENOBUFS`).
     #[error("replies were lost because the socket's receive buffer overflowed")]
     Overrun,
-    /// The request ended without the reply that it must have.
-    #[error("the kernel's answer ended without a reply")]
+    /// The kernel did not answer, or not with what an answer must have. It may have carried out
+    /// the request: what was interrupted inside the kernel (`EINTR`) is never acknowledged.
+    #[error("the kernel did not answer")]
     NoReply,
     /// Bytes from the kernel that are not what they should be.
     #[error("malformed {what} at byte {offset} of the kernel's answer")]
@@ -87,6 +88,11 @@ impl Error {
             Self::Rejected(rejected) => Some(rejected),
             _ => None,
         }
+    }
+
+    /// Whether it is not known what became of the request: the table must be read to find out.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::NoReply | Self::Overrun | Self::Truncated { .. })
     }
 
     /// Whether a dump was disturbed and may be repeated.

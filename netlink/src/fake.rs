@@ -61,12 +61,7 @@ impl Transport for FakeKernel {
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> + Send {
-        ready(self.try_receive(buffer).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => {
-                io::Error::other("the scripted kernel has nothing more to say")
-            }
-            _ => error,
-        }))
+        ready(self.try_receive(buffer))
     }
 
     fn try_receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

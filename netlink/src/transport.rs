@@ -1,6 +1,6 @@
 //! What a connection needs of a socket, so that a scripted kernel can stand in for it.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -17,6 +17,17 @@ pub trait Transport: Send {
     /// Receives one datagram that is there already, else fails with
     /// [`WouldBlock`](io::ErrorKind::WouldBlock).
     fn try_receive(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Receives the next datagram of an answer. The kernel has queued it by the time that the
+    /// request was sent, or the datagram before it received, so this does not wait for it, and
+    /// fails like [`try_receive`](Self::try_receive) where the kernel leaves out an answer: it
+    /// acknowledges nothing that ended with `EINTR`.
+    fn receive_answer(
+        &mut self,
+        buffer: &mut [u8],
+    ) -> impl Future<Output = io::Result<usize>> + Send {
+        ready(self.try_receive(buffer))
+    }
 
     /// Size of the socket's receive buffer as the kernel accounts it, in bytes.
     fn receive_buffer_size(&self) -> usize;

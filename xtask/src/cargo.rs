@@ -37,7 +37,14 @@ pub(crate) fn build(packages: &[&str]) -> Result<()> {
 /// Builds the tests and answers those for kernels, which are known by their names.
 pub(crate) fn kernel_suites() -> Result<Vec<Suite>> {
     let mut build = command();
-    build.args(["test", "--workspace", "--all-features", "--no-run", "--quiet", "--message-format=json"]);
+    build.args([
+        "test",
+        "--workspace",
+        "--all-features",
+        "--no-run",
+        "--quiet",
+        "--message-format=json",
+    ]);
     let output = build.stderr(Stdio::inherit()).output().context(|| "cannot run cargo".into())?;
     if !output.status.success() {
         return Err(Error::new("the tests do not build"));
