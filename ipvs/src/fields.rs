@@ -31,12 +31,17 @@ impl<'a> Fields<'a> {
 
     /// The next run of bytes other than blanks.
     pub(crate) fn word(&mut self) -> Option<&'a [u8]> {
-        let start = self.rest.iter().position(|byte| *byte != b' ')?;
-        let word = &self.rest[start..];
-        let length = word.iter().position(|byte| *byte == b' ').unwrap_or(word.len());
-        let (word, rest) = word.split_at(length);
+        self.skip_blanks();
+        let length = self.rest.iter().position(|byte| *byte == b' ').unwrap_or(self.rest.len());
+        let (word, rest) = self.rest.split_at(length);
         self.rest = rest;
-        Some(word)
+        (length > 0).then_some(word)
+    }
+
+    fn skip_blanks(&mut self) {
+        while let [b' ', rest @ ..] = self.rest {
+            self.rest = rest;
+        }
     }
 
     /// The next word as text.
@@ -52,19 +57,23 @@ impl<'a> Fields<'a> {
 
     /// The next word as a decimal number (`%u`).
     pub(crate) fn decimal(&mut self) -> Option<u32> {
-        decimal(self.word()?)
+        self.skip_blanks();
+        let (value, rest) = leading_decimal(self.rest)?;
+        self.rest = rest;
+        matches!(rest, [] | [b' ', ..]).then_some(value)
     }
 
     /// The next word as a number that the kernel prints signed (`%d`) and sends over netlink as
     /// its bits.
     pub(crate) fn signed(&mut self) -> Option<u32> {
-        match self.word()? {
-            [b'-', digits @ ..] => {
-                let value = decimal(digits)?;
-                (value <= 1 << 31).then(|| value.wrapping_neg())
-            }
-            digits => decimal(digits),
+        self.skip_blanks();
+        let [b'-', digits @ ..] = self.rest else { return self.decimal() };
+        if digits.starts_with(b" ") {
+            return None;
         }
+        self.rest = digits;
+        let value = self.decimal()?;
+        (value <= 1 << 31).then(|| value.wrapping_neg())
     }
 
     /// The next word as a hexadecimal number of at most 32 bits.
@@ -93,11 +102,15 @@ impl<'a> Fields<'a> {
     /// The next word as `%08X:%04X` or `[IPv6 in full]:%04X`.
     pub(crate) fn socket_address(&mut self) -> Option<SocketAddr> {
         let word = self.word()?;
-        let colon = word.iter().rposition(|byte| *byte == b':')?;
-        let (host, port) = (&word[..colon], &word[colon + 1..]);
-        let host = match host {
-            [b'[', host @ .., b']'] => IpAddr::V6(ipv6(host)?),
-            host => IpAddr::V4(ipv4(host)?),
+        let (host, port) = match word {
+            [b'[', rest @ ..] => {
+                let (host, rest) = rest.split_at_checked(IPV6_LENGTH)?;
+                (IpAddr::V6(ipv6(host)?), rest.strip_prefix(b"]:")?)
+            }
+            _ => {
+                let (host, rest) = word.split_at_checked(IPV4_LENGTH)?;
+                (IpAddr::V4(ipv4(host)?), rest.strip_prefix(b":")?)
+            }
         };
         Some(SocketAddr::new(host, u16::try_from(hex(port)?).ok()?))
     }
@@ -120,50 +133,68 @@ impl<'a> Fields<'a> {
 }
 
 fn decimal(digits: &[u8]) -> Option<u32> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0u32, |value, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value.checked_mul(10)?.checked_add(u32::from(digit))
-    })
+    let (value, rest) = leading_decimal(digits)?;
+    rest.is_empty().then_some(value)
 }
+
+/// The number of the leading digits, of which there must be one, and what follows them.
+fn leading_decimal(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let mut value = 0u32;
+    let mut rest = bytes;
+    while let [digit @ b'0'..=b'9', following @ ..] = rest {
+        value = value.checked_mul(10)?.checked_add(u32::from(digit - b'0'))?;
+        rest = following;
+    }
+    (rest.len() < bytes.len()).then_some((value, rest))
+}
+
+/// Values of hexadecimal digits by their bytes; 0xff is none.
+const HEX: [u8; 256] = {
+    let mut values = [0xff; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        values[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        values[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    values
+};
 
 fn hex(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || digits.len() > 8 {
         return None;
     }
-    digits.iter().try_fold(0u32, |value, byte| {
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'A'..=b'F' => byte - b'A' + 10,
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        Some(value << 4 | u32::from(digit))
-    })
+    let mut value = 0;
+    let mut all = 0;
+    for byte in digits {
+        let digit = HEX[usize::from(*byte)];
+        all |= digit;
+        value = value << 4 | u32::from(digit & 0xf);
+    }
+    (all <= 0xf).then_some(value)
 }
+
+/// Length of `%08X`.
+const IPV4_LENGTH: usize = 8;
+/// Length of `%pI6`: eight groups of four digits, nothing left out.
+const IPV6_LENGTH: usize = 39;
 
 fn address(word: &[u8]) -> Option<IpAddr> {
     match word.len() {
-        8 => ipv4(word).map(IpAddr::V4),
+        IPV4_LENGTH => ipv4(word).map(IpAddr::V4),
         _ => ipv6(word).map(IpAddr::V6),
     }
 }
 
 fn ipv4(word: &[u8]) -> Option<Ipv4Addr> {
-    if word.len() != 8 {
+    if word.len() != IPV4_LENGTH {
         return None;
     }
     hex(word).map(Ipv4Addr::from_bits)
 }
 
-/// An IPv6 address as `%pI6` prints it: eight groups of four digits, nothing left out.
 fn ipv6(word: &[u8]) -> Option<Ipv6Addr> {
-    if word.len() != 39 {
+    if word.len() != IPV6_LENGTH {
         return None;
     }
     let mut groups = [0u16; 8];
@@ -203,7 +234,7 @@ mod tests {
         assert_eq!(fields("-1").signed(), Some(u32::MAX));
         assert_eq!(fields("-2147483648").signed(), Some(1 << 31));
         assert_eq!(fields("-0").signed(), Some(0));
-        for wrong in ["-2147483649", "-", "--1", "4294967296"] {
+        for wrong in ["-2147483649", "-", "--1", "- 1", "4294967296", "1-"] {
             assert_eq!(fields(wrong).signed(), None, "{wrong}");
         }
         assert_eq!(fields("fFfFFFff").hex(), Some(u32::MAX));
