@@ -102,15 +102,12 @@ impl<'a> Fields<'a> {
     /// The next word as `%08X:%04X` or `[IPv6 in full]:%04X`.
     pub(crate) fn socket_address(&mut self) -> Option<SocketAddr> {
         let word = self.word()?;
-        let (host, port) = match word {
-            [b'[', rest @ ..] => {
-                let (host, rest) = rest.split_at_checked(IPV6_LENGTH)?;
-                (IpAddr::V6(ipv6(host)?), rest.strip_prefix(b"]:")?)
-            }
-            _ => {
-                let (host, rest) = word.split_at_checked(IPV4_LENGTH)?;
-                (IpAddr::V4(ipv4(host)?), rest.strip_prefix(b":")?)
-            }
+        let (host, port) = if let [b'[', rest @ ..] = word {
+            let (host, rest) = rest.split_at_checked(IPV6_LENGTH)?;
+            (IpAddr::V6(ipv6(host)?), rest.strip_prefix(b"]:")?)
+        } else {
+            let (host, rest) = word.split_at_checked(IPV4_LENGTH)?;
+            (IpAddr::V4(ipv4(host)?), rest.strip_prefix(b":")?)
         };
         Some(SocketAddr::new(host, u16::try_from(hex(port)?).ok()?))
     }

@@ -72,7 +72,8 @@ impl Proc {
         PlainTable::from_reader(self.open(table::PATH)?)
     }
 
-    /// Counters and rates of all services together.
+    /// Counters and rates of all services together, as of the kernel's last estimation: every two
+    /// seconds, and never while `net.ipv4.vs.run_estimation` is 0.
     #[doc(alias = "ip_vs_stats")]
     pub fn totals(&self) -> Result<Statistics> {
         Statistics::from_reader(self.open(totals::PATH)?)
@@ -143,7 +144,7 @@ fn open(path: &'static str) -> Result<BufReader<File>> {
 
 fn no_ipvs() -> Error {
     let errno = rustix::io::Errno::NOENT.raw_os_error();
-    Error::Refused(Box::new(Refused::new(Request::Connect, errno, None)))
+    Refused::new(Request::Connect, errno, None).into()
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ pub struct HashTable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Chains {
-    /// Entries in each.
+    /// Entries in each. A masqueraded connection has two, one for each direction.
     pub length: u32,
     /// Buckets that have so many.
     pub buckets: u64,

@@ -102,8 +102,8 @@ impl PlainPersistence {
 
 /// A service and its destinations in the plain table.
 ///
-/// The plain table lacks the family of firewall marks, flags of the scheduler, persistence
-/// engines, tunnel parameters, thresholds, persistent connections and all counters; a
+/// The plain table lacks the family of firewall marks, one-packet scheduling over IPv6, flags of
+/// the scheduler, persistence engines, tunnel parameters, thresholds, persistent connections and all counters; a
 /// [`Client`](crate::Client) reads those.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -112,9 +112,10 @@ pub struct PlainService {
     pub key: PlainKey,
     /// Name of the scheduler; `none` is a service without one.
     pub scheduler: Box<str>,
-    /// Every UDP packet is scheduled on its own.
+    /// Whether every UDP packet is scheduled on its own; `None` for IPv6 addresses, of which the
+    /// kernel does not tell it.
     #[doc(alias = "ops")]
-    pub one_packet: bool,
+    pub one_packet: Option<bool>,
     /// Persistence, if the service is persistent.
     pub persistence: Option<PlainPersistence>,
     /// Destinations, in the kernel's order.
@@ -243,11 +244,12 @@ fn parse_service(line: &[u8]) -> Option<PlainService> {
         PlainKey::Address { protocol: fields.protocol()?, address: fields.socket_address()? }
     };
     let scheduler = fields.text()?.into();
-    let mut one_packet = false;
+    let told = !matches!(key, PlainKey::Address { address: SocketAddr::V6(_), .. });
+    let mut one_packet = told.then_some(false);
     let mut persistence = None;
     while let Some(word) = fields.word() {
         match word {
-            b"ops" => one_packet = true,
+            b"ops" => one_packet = Some(true),
             b"persistent" => {
                 persistence = Some(PlainPersistence {
                     timeout_jiffies: fields.signed()?,

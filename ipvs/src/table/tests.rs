@@ -56,7 +56,7 @@ fn write(services: &[PlainService]) -> String {
             }
             PlainKey::Mark(mark) => write!(text, "FWM  {mark:08X}").unwrap(),
         }
-        let ops = if service.one_packet { "ops " } else { "" };
+        let ops = if service.one_packet == Some(true) { "ops " } else { "" };
         write!(text, " {} {ops}{blank}", service.scheduler).unwrap();
         if let Some(PlainPersistence { timeout_jiffies, raw_netmask }) = service.persistence {
             let timeout = signed(timeout_jiffies);
@@ -123,7 +123,7 @@ fn services_of_every_kind() {
                 address: "10.0.0.1:80".parse().unwrap(),
             },
             scheduler: "rr".into(),
-            one_packet: false,
+            one_packet: Some(false),
             persistence: None,
             destinations: vec![
                 DestinationSummary {
@@ -144,12 +144,14 @@ fn services_of_every_kind() {
         }
     );
     let both = find(&services, "udp://10.0.0.1:5060");
-    assert!(both.one_packet && both.persistence.is_some() && both.destinations.is_empty());
+    assert_eq!(both.one_packet, Some(true));
+    assert!(both.persistence.is_some() && both.destinations.is_empty());
     let persistent = find(&services, "tcp://10.0.0.1:81").persistence.unwrap();
     assert_eq!(persistent.timeout_jiffies, 60_000);
     assert_eq!(persistent.netmask(Family::Ipv4), Netmask::V4(Ipv4Addr::new(255, 255, 255, 0)));
     let long = find(&services, "tcp://[2001:db8:1111:2222:3333:4444:5555:6666]:65535");
     assert_eq!(long.persistence.unwrap().netmask(Family::Ipv6), Netmask::V6(48));
+    assert_eq!(long.one_packet, None, "the kernel does not tell");
     assert_eq!(long.destinations[0].weight, 2_147_483_647);
     assert_eq!(long.destinations[0].method, ForwardingMethod::TUNNEL);
     let mixed = find(&services, "tcp://10.0.0.1:82");
@@ -166,7 +168,7 @@ fn a_mark_may_be_of_either_family() {
     assert_eq!(matching, [PlainKey::Mark(7), PlainKey::Mark(7)]);
     assert_eq!(PlainKey::Mark(7).service_key(), None);
     let highest = find(&services, "fwmark://4294967295");
-    assert!(highest.one_packet && highest.persistence.is_none());
+    assert_eq!((highest.one_packet, highest.persistence), (Some(true), None));
     for service in &services {
         if let Some(key) = service.key.service_key() {
             assert!(service.key.matches(&key));
@@ -264,7 +266,10 @@ prop_compose! {
         PlainService {
             key,
             scheduler: scheduler.into(),
-            one_packet,
+            one_packet: match key {
+                PlainKey::Address { address: SocketAddr::V6(_), .. } => None,
+                _ => Some(one_packet),
+            },
             persistence: persistence.map(|(timeout_jiffies, raw_netmask)| PlainPersistence {
                 timeout_jiffies,
                 raw_netmask,
