@@ -19,6 +19,7 @@ use std::{
 };
 
 use rustix::{
+    fs::{StatVfsMountFlags, statvfs},
     process::{Pid, Signal, getppid, getuid, kill_process_group},
     termios::tcgetwinsize,
 };
@@ -51,6 +52,8 @@ impl Job {
         let mut environment: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
+        // Cargo's own, for libraries that nothing here uses.
+        environment.remove("LD_LIBRARY_PATH");
         let own = environment.get("PATH").cloned().unwrap_or_default();
         let path = format!("{}:{own}:/usr/sbin:/sbin:/usr/bin:/bin", tools.folder().display());
         environment.insert("PATH".into(), path);
@@ -93,6 +96,8 @@ struct Watch {
     linux: PathBuf,
     arguments: Vec<String>,
     folder: PathBuf,
+    /// Where the file that is the kernel's memory goes.
+    memory: PathBuf,
     limit: Duration,
     terminal: bool,
 }
@@ -160,6 +165,7 @@ impl<'a> Boot<'a> {
             linux: self.kernel.linux.clone(),
             arguments: self.kernel_arguments(folder, terminal),
             folder: folder.path().to_path_buf(),
+            memory: self.memory_folder(folder),
             limit: self.limit,
             terminal,
         };
@@ -174,6 +180,15 @@ impl<'a> Boot<'a> {
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
         }
         command.spawn().context(|| format!("cannot run {}", testbed.display()))
+    }
+
+    /// Real memory if it suffices: containers have little of it at `/dev/shm`.
+    fn memory_folder(&self, folder: &RunFolder) -> PathBuf {
+        let wanted = u64::from(self.memory) << 20;
+        let suits = statvfs("/dev/shm").is_ok_and(|shm| {
+            shm.f_bavail * shm.f_frsize >= wanted && !shm.f_flag.contains(StatVfsMountFlags::NOEXEC)
+        });
+        if suits { PathBuf::from("/dev/shm") } else { folder.path().to_path_buf() }
     }
 
     /// A modprobe that takes the kernel's own modules. Not below `/run`, which tests hide.
@@ -324,7 +339,7 @@ impl Watch {
             command.process_group(0);
             command
         };
-        command.env("LOG", log);
+        command.env("LOG", log).env("TMPDIR", &self.memory);
         command
     }
 }

@@ -57,8 +57,11 @@ impl Set<'_> {
         let apt = layout.unpacked(&format!("{}.apt", self.name));
         let result = self.unpack(&apt, &fresh).and_then(|()| finish(&fresh));
         drop(fs::remove_dir_all(&apt));
+        if let Err(error) = result {
+            drop(fs::remove_dir_all(&fresh));
+            return Err(Error::new(format!("cannot fetch {}: {error}", self.name)));
+        }
         drop(fs::remove_dir_all(&folder));
-        result.map_err(|error| Error::new(format!("cannot fetch {}: {error}", self.name)))?;
         fs::rename(&fresh, &folder).context(|| format!("cannot name {}", folder.display()))?;
         Ok(folder)
     }

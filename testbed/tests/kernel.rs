@@ -1,8 +1,11 @@
 //! The test bed on real kernels: what every other kernel test stands on.
 
 use std::{
+    env, fs,
     net::{Ipv4Addr, SocketAddrV4},
     process::{Command, ExitCode},
+    thread,
+    time::Duration,
 };
 
 use testbed::{
@@ -11,8 +14,16 @@ use testbed::{
     lab::Lab,
 };
 
+/// Set where this program shows how cases may end, for a case to look at.
+const ENDINGS: &str = "TESTBED_ENDINGS";
+
 fn main() -> ExitCode {
+    if env::var_os(ENDINGS).is_some() {
+        return show_endings();
+    }
     testbed::harness::main(&[
+        Case { name: "every_ending_is_told", needs: &[], run: every_ending_is_told },
+        Case { name: "leftovers_end_with_the_case", needs: &[], run: leftovers_end_with_the_case },
         Case { name: "namespace_is_fresh", needs: &[], run: namespace_is_fresh },
         Case { name: "loopback_answers", needs: &[], run: loopback_answers },
         Case { name: "named_namespaces_are_apart", needs: &[], run: named_namespaces_are_apart },
@@ -37,6 +48,87 @@ fn main() -> ExitCode {
             run: lab_masquerades,
         },
     ])
+}
+
+fn show_endings() -> ExitCode {
+    testbed::harness::main(&[
+        Case { name: "passes", needs: &[], run: |_| Ok(()) },
+        Case { name: "fails", needs: &[], run: |ctx| ctx.fail("on purpose") },
+        Case { name: "skips", needs: &[], run: |ctx| ctx.skip("for a\nreason") },
+        Case { name: "panics", needs: &[], run: |_| panic!("out of the blue") },
+        Case { name: "exits", needs: &[], run: |_| std::process::exit(0) },
+        Case { name: "lacks", needs: &[Need::Version(99, 0)], run: |_| Ok(()) },
+        Case {
+            name: "differs",
+            needs: &[],
+            run: |ctx| {
+                ctx.equal("one", &1, &1);
+                ctx.equal("two", &2, &3);
+                Ok(())
+            },
+        },
+        Case {
+            name: "leaves",
+            needs: &[],
+            run: |_| {
+                let sleeper = Command::new("sleep").arg("1000").spawn()?;
+                println!("left {}", sleeper.id());
+                Err(testbed::Error::new("to have it told").into())
+            },
+        },
+    ])
+}
+
+/// Runs this program again, as a person would.
+fn endings(ctx: &Context, filter: &str) -> testbed::Result<testbed::process::Captured> {
+    let mut again = Command::new(env::args_os().next().unwrap_or_default());
+    again.env(ENDINGS, "1").env_remove("RSADM_CASE").env_remove("RSADM_CASE_ENDING");
+    ctx.capture(again.args([filter, "--skip", "leaves"]))
+}
+
+fn every_ending_is_told(ctx: &Context) -> Outcome {
+    let run = endings(ctx, "s")?;
+    let told = run.out();
+    ctx.equal("status", &1, &run.code());
+    let lines: Vec<&str> = told.lines().filter(|line| !line.starts_with("  |")).collect();
+    let expected = [
+        "test passes ... ok",
+        "test fails ... FAILED",
+        "test skips ... skipped: for a reason",
+        "test panics ... FAILED",
+        "test exits ... FAILED",
+        "test lacks ... skipped: this needs kernel 99.0",
+        "test differs ... FAILED (2 compared, 1 different)",
+        "1 passed, 4 failed, 2 skipped",
+    ];
+    ctx.equal("lines", expected.as_slice(), lines.as_slice());
+    for detail in ["on purpose", "out of the blue", "without an ending", "expected 2"] {
+        ctx.check(&format!("{detail} in {told}"), told.contains(detail));
+    }
+    let one = endings(ctx, "passes")?;
+    ctx.equal("status of one that passes", &0, &one.code());
+    Ok(())
+}
+
+fn leftovers_end_with_the_case(ctx: &Context) -> Outcome {
+    let mut again = Command::new(env::args_os().next().unwrap_or_default());
+    again.env(ENDINGS, "1").env_remove("RSADM_CASE").env_remove("RSADM_CASE_ENDING");
+    let told = ctx.capture(again.arg("leaves"))?.out();
+    let Some((_, rest)) = told.split_once("left ") else {
+        return ctx.fail(format!("no process was left: {told}"));
+    };
+    let process: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    // Gone, or a zombie that nobody has buried yet. The signal takes its time to arrive.
+    let is_gone = || {
+        let state = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        state.is_empty() || state.contains(") Z ")
+    };
+    let gone = (0..1000).any(|_| {
+        thread::sleep(Duration::from_millis(10));
+        is_gone()
+    });
+    ctx.check("gone", gone);
+    Ok(())
 }
 
 /// Devices that kernels make by themselves are fine, addresses of others are not.

@@ -5,6 +5,7 @@ use std::{
     process::{Command, Stdio},
     sync::Mutex,
     thread,
+    time::Duration,
 };
 
 use testbed::{
@@ -20,6 +21,9 @@ use super::Tally;
 
 /// How many kernels run side by side; each has one processor.
 const SIDE_BY_SIDE: usize = 2;
+
+/// When a kernel is given up.
+const LIMIT: Duration = Duration::from_secs(40 * 60);
 
 /// What all kernels share.
 pub(super) struct Bench<'a> {
@@ -63,7 +67,8 @@ impl Bench<'_> {
         let name = kernel.kernel.to_string();
         let (mut lines, mut errors) =
             (Lines::new(&name, |line| tally.take_harness(line)), Lines::new(&name, |_| {}));
-        let boot = Boot::new(self.layout, kernel, self.tools);
+        let mut boot = Boot::new(self.layout, kernel, self.tools);
+        boot.limit = LIMIT;
         let result = boot.run(job, &mut lines, &mut errors);
         lines.finish();
         errors.finish();
