@@ -48,22 +48,24 @@ pub struct Job {
 
 impl Job {
     /// A job with the caller's environment, its folder, and the reference tools first on PATH.
-    pub fn new(program: PathBuf, arguments: Vec<String>, tools: &Tools) -> Result<Self> {
+    pub fn new(program: PathBuf, arguments: Vec<String>, tools: Option<&Tools>) -> Result<Self> {
         let mut environment: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         // Cargo's own, for libraries that nothing here uses.
         environment.remove("LD_LIBRARY_PATH");
         let own = environment.get("PATH").cloned().unwrap_or_default();
-        let path = format!("{}:{own}:/usr/sbin:/sbin:/usr/bin:/bin", tools.folder().display());
+        let mut path = format!("{own}:/usr/sbin:/sbin:/usr/bin:/bin");
+        if let Some(tools) = tools {
+            let folder = tools.folder().display().to_string();
+            path = format!("{folder}:{path}");
+            environment.extend([
+                ("XTABLES_LIBDIR".into(), tools.iptables_extensions().display().to_string()),
+                ("RSADM_REFERENCE".into(), folder),
+                ("RSADM_REFERENCE_IPVSADM".into(), tools.program("ipvsadm").display().to_string()),
+            ]);
+        }
         environment.insert("PATH".into(), path);
-        environment
-            .insert("XTABLES_LIBDIR".into(), tools.iptables_extensions().display().to_string());
-        environment.insert(
-            "RSADM_REFERENCE_IPVSADM".into(),
-            tools.program("ipvsadm").display().to_string(),
-        );
-        environment.insert("RSADM_REFERENCE".into(), tools.folder().display().to_string());
         let folder = std::env::current_dir().context(|| "cannot tell the folder".into())?;
         Ok(Self { program, arguments, environment, folder })
     }
@@ -235,8 +237,11 @@ impl<'a> Boot<'a> {
         let status = fs::read_to_string(folder.file("status")).unwrap_or_default();
         status.trim().parse().map_err(|_| {
             let log = fs::read_to_string(folder.file("log")).unwrap_or_default();
-            let tail: Vec<&str> = log.lines().rev().take(20).collect();
-            let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
+            // From the reason on; without one, the end.
+            let lines: Vec<&str> = log.lines().collect();
+            let reason = lines.iter().position(|line| line.contains("Kernel panic"));
+            let tail = &lines[reason.unwrap_or(lines.len().saturating_sub(20))..];
+            let tail = tail[..tail.len().min(20)].join("\n");
             Error::new(format!(
                 "kernel {} ended before its command did; its last words:\n{tail}",
                 self.kernel.kernel
@@ -291,7 +296,10 @@ pub fn watch(file: &Path) -> Result<()> {
     let caller = getppid();
     let text = fs::read(file).context(|| format!("cannot read {}", file.display()))?;
     let watch: Watch = serde_json::from_slice(&text).context(|| "cannot read the watch".into())?;
-    let mut child = watch.kernel().spawn().context(|| "cannot start the kernel".into())?;
+    let mut child = watch.kernel().spawn().context(|| {
+        let program = if watch.terminal { "script (bsdutils)" } else { "sh" };
+        format!("cannot run {program} to start the kernel")
+    })?;
     let group = Pid::from_child(&child);
     let end = Instant::now() + watch.limit;
     loop {
@@ -348,11 +356,16 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
+/// Refuses the running kernel to those who cannot use it.
+pub fn require_root() -> Result<()> {
+    if getuid().is_root() {
+        return Ok(());
+    }
+    Err(Error::new("--kernel host needs root: run it with sudo, or boot a kernel"))
+}
+
 /// Runs the job on this machine's kernel, in namespaces that end with it.
 pub fn run_on_host(job: &Job) -> Result<i32> {
-    if !getuid().is_root() {
-        return Err(Error::new("--kernel host needs root: run it with sudo, or boot a kernel"));
-    }
     // What cannot be loaded may be built in; what is missing is found out where it is needed.
     drop(process::capture(Command::new("modprobe").arg("-a").args(MODULES)));
     let mut command = Command::new("unshare");

@@ -13,7 +13,7 @@ use std::{
 use rustix::{
     fs::{Mode, sync},
     mount::{MountFlags, mount},
-    system::{RebootCommand, reboot},
+    system::{RebootCommand, reboot, sethostname},
     termios::{OptionalActions, Winsize, tcdrain, tcgetattr, tcsetattr, tcsetwinsize},
 };
 
@@ -67,6 +67,7 @@ fn prepare(errand: &Errand) -> Result<()> {
     mount_at("tmpfs", "/dev/shm", None)?;
     fs::set_permissions("/run/tmp", fs::Permissions::from_mode(0o1777))
         .context(|| "cannot open /run/tmp to all".into())?;
+    sethostname(b"rsadm-lab").context(|| "cannot name the machine".into())?;
     load_modules(errand)?;
     let mut loopback = Command::new("ip");
     loopback.env("PATH", errand.path()).args(["link", "set", "lo", "up"]);

@@ -29,7 +29,7 @@ fn run(arguments: &[String]) -> Result<i32> {
             lab.send_traffic()?;
             lab.run(node, &command.iter().map(|&word| word.to_owned()).collect::<Vec<_>>())
         }
-        ["suites", file, filter @ ..] => suites::run(Path::new(file), filter),
+        ["suites", list, filter @ ..] => suites::run(list, filter),
         _ => Err(Error::new("started by `cargo xtask`, not by hand")),
     }
 }

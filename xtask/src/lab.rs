@@ -7,7 +7,7 @@ use std::{
 
 use testbed::{
     Error, Layout, Result,
-    boot::{Boot, Job, run_on_host},
+    boot::{Boot, Job, require_root, run_on_host},
     tools::Tools,
 };
 
@@ -44,11 +44,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<i32> {
     }
     cargo::build(&["rsadm", "testbed"])?;
     let layout = Layout::of_this_program()?;
-    let tools = Tools::fetch(&layout)?;
-    let job = arguments.job(&layout, &tools)?;
     let Choice::Boot(kernel) = arguments.kernel else {
-        return run_on_host(&job.env("RSADM_KERNEL", "host"));
+        return arguments.on_host(&layout);
     };
+    let tools = Tools::fetch(&layout)?;
+    let job = arguments.job(&layout, Some(&tools))?;
     let kernel = kernel.fetch(&layout, &tools)?;
     let boot = Boot::new(&layout, &kernel, &tools);
     let interactive = arguments.shell || !arguments.command.is_empty();
@@ -60,7 +60,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<i32> {
 }
 
 impl Arguments {
-    fn job(&self, layout: &Layout, tools: &Tools) -> Result<Job> {
+    /// On the running kernel; with the machine's own tools where Debian's cannot be had.
+    fn on_host(&self, layout: &Layout) -> Result<i32> {
+        require_root()?;
+        let tools = Tools::fetch(layout);
+        if let Err(error) = &tools {
+            eprintln!("{error}\nusing the machine's own ip, bridge, ipvsadm, iptables and ipset");
+        }
+        let job = self.job(layout, tools.as_ref().ok())?;
+        run_on_host(&job.env("RSADM_KERNEL", "host"))
+    }
+
+    fn job(&self, layout: &Layout, tools: Option<&Tools>) -> Result<Job> {
         let mut words = vec!["lab".to_owned()];
         if self.shell {
             words.extend([self.node.to_string(), shell().display().to_string()]);

@@ -31,7 +31,7 @@
 //! ```
 //!
 //! Every case is a process in a fresh network namespace with its loopback up, an empty `/run` of
-//! its own, and five minutes. It fails by an error, a panic, or a comparison that differed.
+//! its own, and ten minutes. It fails by an error, a panic, or a comparison that differed.
 //! `cargo test` alone boots no kernel: it counts the cases as skipped and says why.
 
 mod arguments;

@@ -21,7 +21,7 @@ use super::{Case, Context, Failure, KERNEL, Outcome, Record, Verdict, arguments:
 use crate::{Context as _, Result, process};
 
 /// How long one case may take.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(600);
 /// How often the runner looks whether a case is done.
 const TICK: Duration = Duration::from_millis(2);
 /// Tells the process which case it is, and where to write how it ended.

@@ -38,8 +38,7 @@ impl Bench<'_> {
     pub(super) fn on_kernels(&self, kernels: &[Kernel]) -> Result<Vec<Tally>> {
         let fetched = kernels.iter().map(|kernel| kernel.fetch(self.layout, self.tools));
         let installed: Vec<Installed> = fetched.collect::<Result<_>>()?;
-        let list = self.list()?;
-        let job = self.job(&list)?;
+        let job = self.job()?;
         let waiting = Mutex::new(installed.iter().enumerate());
         let done = Mutex::new(Vec::new());
         thread::scope(|scope| {
@@ -86,8 +85,7 @@ impl Bench<'_> {
             tally.skip(format!("no user namespaces here: {}", said.trim()), self.count()?);
             return Ok(tally);
         }
-        let list = self.list()?;
-        let job = self.job(&list)?.env("RSADM_KERNEL", "host");
+        let job = self.job()?.env("RSADM_KERNEL", "host");
         let mut command = Command::new("unshare");
         command.args(unshare).arg(&job.program).args(&job.arguments);
         command.env_clear().envs(&job.environment).stdout(Stdio::piped());
@@ -103,19 +101,14 @@ impl Bench<'_> {
         Ok(tally)
     }
 
-    fn job(&self, list: &tempfile::NamedTempFile) -> Result<Job> {
-        let mut arguments = vec!["suites".to_owned(), list.path().display().to_string()];
+    fn job(&self) -> Result<Job> {
+        let suites =
+            serde_json::to_string(self.suites).context(|| "cannot list the suites".into())?;
+        let mut arguments = vec!["suites".to_owned(), suites];
         arguments.extend(self.filter.map(str::to_owned));
-        let job = Job::new(self.layout.program("testbed")?, arguments, self.tools)?;
+        let job = Job::new(self.layout.program("testbed")?, arguments, Some(self.tools))?;
         let path = job.environment.get("PATH").cloned().unwrap_or_default();
         Ok(job.env("PATH", format!("{}:{path}", self.layout.programs().display())))
-    }
-
-    /// Writes the suites into a file that stays as long as it is kept.
-    fn list(&self) -> Result<tempfile::NamedTempFile> {
-        let file = tempfile::NamedTempFile::new().context(|| "cannot make a file".into())?;
-        serde_json::to_writer(&file, self.suites).context(|| "cannot write the suites".into())?;
-        Ok(file)
     }
 
     /// How many cases there are.
