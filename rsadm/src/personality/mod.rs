@@ -1,0 +1,3 @@
+//! Command lines of other tools, taken when the program is invoked under their names.
+
+pub mod ipvsadm;
