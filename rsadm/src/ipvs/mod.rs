@@ -1,0 +1,6 @@
+//! `rsadm ipvs`.
+
+pub mod change;
+pub mod script;
+
+mod values;
