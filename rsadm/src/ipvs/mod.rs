@@ -3,4 +3,5 @@
 pub mod change;
 pub mod script;
 
+mod sync;
 mod values;

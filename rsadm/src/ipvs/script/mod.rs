@@ -69,7 +69,7 @@ pub struct Problems {
 }
 
 impl Problems {
-    fn push(&mut self, problem: Problem) {
+    pub(crate) fn push(&mut self, problem: Problem) {
         self.total += 1;
         if self.first.len() < KEPT {
             self.first.push(problem);
