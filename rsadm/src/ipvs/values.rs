@@ -7,7 +7,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use ipvs::{Family, ForwardingMethod, Netmask, Protocol, Service, ServiceFlags, TunnelKind};
+use ipvs::{
+    Family, ForwardingMethod, Netmask, Protocol, Service, ServiceFlags, Tunnel, TunnelFlags,
+    TunnelKind,
+};
 
 /// The longest persistence and connection timeout that ipvsadm accepts: 31 days.
 pub(crate) const LONGEST_TIMEOUT: u32 = 31 * 24 * 60 * 60;
@@ -257,6 +260,108 @@ pub(crate) fn check_families(
         return Err(
             "a destination of another address family than the service needs --ipip (-i)".into()
         );
+    }
+    Ok(())
+}
+
+/// An option of a tunnel that a complaint is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TunnelPart {
+    Kind,
+    Port,
+    NoChecksum,
+    Checksum,
+    RemoteChecksum,
+}
+
+/// The options of a tunnel as they were given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TunnelOptions {
+    pub(crate) kind: Option<TunnelKind>,
+    pub(crate) port: Option<u16>,
+    pub(crate) no_checksum: bool,
+    pub(crate) checksum: bool,
+    pub(crate) remote_checksum: bool,
+}
+
+impl TunnelOptions {
+    /// The first option that was given.
+    pub(crate) fn first(&self) -> Option<TunnelPart> {
+        let parts = [
+            (self.kind.is_some(), TunnelPart::Kind),
+            (self.port.is_some(), TunnelPart::Port),
+            (self.no_checksum, TunnelPart::NoChecksum),
+            (self.checksum, TunnelPart::Checksum),
+            (self.remote_checksum, TunnelPart::RemoteChecksum),
+        ];
+        parts.into_iter().find(|(given, _)| *given).map(|(_, part)| part)
+    }
+
+    /// The tunnel of a destination that is reached by `method`: what was not given stays as it is
+    /// in `present`, as far as the kind of tunnel has it.
+    pub(crate) fn over(
+        &self,
+        method: ForwardingMethod,
+        present: Tunnel,
+    ) -> Result<Tunnel, (TunnelPart, Complaint)> {
+        if method != ForwardingMethod::TUNNEL {
+            return match self.first() {
+                Some(part) => Err((part, "options of a tunnel need --ipip (-i)".into())),
+                None => Ok(present),
+            };
+        }
+        let kind = self.kind.unwrap_or(present.kind);
+        self.check(kind)?;
+        let port = self.port.unwrap_or(present.port);
+        if kind == TunnelKind::GUE && port == 0 {
+            return Err((TunnelPart::Kind, "gue needs --tun-port".into()));
+        }
+        let mut flags = present.flags;
+        if self.no_checksum || self.checksum || self.remote_checksum {
+            flags = TunnelFlags::empty();
+            flags.set(TunnelFlags::CHECKSUM, self.checksum);
+            flags.set(TunnelFlags::REMOTE_CHECKSUM, self.remote_checksum);
+        }
+        Ok(match kind {
+            TunnelKind::IPIP => Tunnel::default(),
+            TunnelKind::GRE => Tunnel { kind, port: 0, flags: flags & TunnelFlags::CHECKSUM },
+            _ => Tunnel { kind, port, flags },
+        })
+    }
+
+    /// Refuses what a kind of tunnel does not have.
+    fn check(&self, kind: TunnelKind) -> Result<(), (TunnelPart, Complaint)> {
+        let refuse = |given: bool, part, complaint: &'static str| {
+            if given { Err((part, complaint.into())) } else { Ok(()) }
+        };
+        if kind == TunnelKind::IPIP {
+            refuse(self.no_checksum, TunnelPart::NoChecksum, "ipip has no checksums")?;
+            refuse(self.checksum, TunnelPart::Checksum, "ipip has no checksums")?;
+        }
+        if kind != TunnelKind::GUE {
+            refuse(self.port.is_some(), TunnelPart::Port, "only gue has a port")?;
+            refuse(
+                self.remote_checksum,
+                TunnelPart::RemoteChecksum,
+                "only gue has remote checksums",
+            )?;
+        }
+        if self.no_checksum {
+            let complaint = "--tun-nocsum excludes the other checksum options";
+            refuse(self.checksum, TunnelPart::Checksum, complaint)?;
+            refuse(self.remote_checksum, TunnelPart::RemoteChecksum, complaint)?;
+        }
+        Ok(())
+    }
+}
+
+/// The kernel refuses a lower threshold above the upper one.
+pub(crate) fn check_thresholds(lower: u32, upper: u32) -> Result<(), Complaint> {
+    if lower > upper {
+        return Err(format!(
+            "the lower threshold {lower} (-y) is above the upper one {upper} (-x)"
+        )
+        .into());
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use ipvs::{
 use super::Fault;
 use super::line::{Command, Line, METHOD, Opt, SERVICE};
 use crate::ipvs::change::Change;
-use crate::ipvs::values::{self, Complaint, Names};
+use crate::ipvs::values::{self, Complaint, Names, TunnelOptions, TunnelPart};
 
 impl Line<'_> {
     /// The change that the line asks for.
@@ -157,57 +157,30 @@ impl Line<'_> {
             tunnel: self.tunnel(method)?,
             ..Destination::new(address, method)
         };
-        if destination.lower_threshold > destination.upper_threshold {
-            return Err(Fault::new(
-                self.place(Opt::Lower),
-                "the lower threshold is above the upper one (-x)",
-            ));
-        }
+        values::check_thresholds(destination.lower_threshold, destination.upper_threshold)
+            .map_err(|complaint| Fault::new(self.place(Opt::Lower), complaint))?;
         Ok(destination)
     }
 
     fn tunnel(&self, method: ForwardingMethod) -> Result<Tunnel, Fault> {
-        const OPTIONS: [Opt; 5] = [
-            Opt::TunnelType,
-            Opt::TunnelPort,
-            Opt::TunnelNoChecksum,
-            Opt::TunnelChecksum,
-            Opt::TunnelRemoteChecksum,
-        ];
-        let refuse = |option: Opt, message: &'static str| {
-            if self.has(option) { Err(Fault::new(self.place(option), message)) } else { Ok(()) }
+        let port = |text| values::number(text, "a port", 1, u16::MAX);
+        let options = TunnelOptions {
+            kind: self.parse(Opt::TunnelType, values::tunnel_kind)?,
+            port: self.parse(Opt::TunnelPort, port)?,
+            no_checksum: self.has(Opt::TunnelNoChecksum),
+            checksum: self.has(Opt::TunnelChecksum),
+            remote_checksum: self.has(Opt::TunnelRemoteChecksum),
         };
-        if method != ForwardingMethod::TUNNEL {
-            for option in OPTIONS {
-                refuse(option, "options of a tunnel need --ipip (-i)")?;
-            }
-            return Ok(Tunnel::default());
-        }
-        let kind = self.parse(Opt::TunnelType, values::tunnel_kind)?.unwrap_or_default();
-        let port =
-            self.parse(Opt::TunnelPort, |text| values::number(text, "a port", 1, u16::MAX))?;
-        match kind {
-            TunnelKind::GUE if port.is_none() => {
-                return Err(Fault::new(self.place(Opt::TunnelType), "gue needs --tun-port"));
-            }
-            TunnelKind::GUE => {}
-            _ => {
-                refuse(Opt::TunnelPort, "only gue has a port")?;
-                refuse(Opt::TunnelRemoteChecksum, "only gue has remote checksums")?;
-            }
-        }
-        if kind == TunnelKind::IPIP {
-            refuse(Opt::TunnelNoChecksum, "ipip has no checksums")?;
-            refuse(Opt::TunnelChecksum, "ipip has no checksums")?;
-        }
-        if self.has(Opt::TunnelNoChecksum) {
-            self.one_of(&[Opt::TunnelNoChecksum, Opt::TunnelChecksum])?;
-            self.one_of(&[Opt::TunnelNoChecksum, Opt::TunnelRemoteChecksum])?;
-        }
-        let mut flags = TunnelFlags::empty();
-        flags.set(TunnelFlags::CHECKSUM, self.has(Opt::TunnelChecksum));
-        flags.set(TunnelFlags::REMOTE_CHECKSUM, self.has(Opt::TunnelRemoteChecksum));
-        Ok(Tunnel { kind, port: port.unwrap_or(0), flags })
+        options.over(method, Tunnel::default()).map_err(|(part, complaint)| {
+            let option = match part {
+                TunnelPart::Kind => Opt::TunnelType,
+                TunnelPart::Port => Opt::TunnelPort,
+                TunnelPart::NoChecksum => Opt::TunnelNoChecksum,
+                TunnelPart::Checksum => Opt::TunnelChecksum,
+                TunnelPart::RemoteChecksum => Opt::TunnelRemoteChecksum,
+            };
+            Fault::new(self.place(option), complaint)
+        })
     }
 
     fn timeouts(&self) -> Result<Timeouts, Fault> {

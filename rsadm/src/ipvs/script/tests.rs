@@ -301,7 +301,7 @@ fn every_mistake_has_its_place() {
         ),
         (
             "-a -t 10.0.0.1:80 -r 10.1.0.1 -x 1 -y 2",
-            "1:39: the lower threshold is above the upper one (-x)",
+            "1:39: the lower threshold 2 (-y) is above the upper one 1 (-x)",
         ),
         (
             "-a -t 10.0.0.1:80 -r [::1]:80 -m",
