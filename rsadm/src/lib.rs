@@ -1,5 +1,65 @@
-//! The parts of the command `rsadm` that tests and fuzz targets call.
+//! The command `rsadm`, as a library for its tests and fuzz targets.
+
+use std::ffi::OsString;
+use std::io::{self, BufWriter, Write};
+
+use clap::Parser;
+use rsadm_netlink::Namespace;
 
 pub mod classic;
-pub mod personality;
+mod cli;
+mod failure;
 pub mod ipvs;
+mod links;
+mod namespace;
+mod output;
+pub mod personality;
+mod usage;
+
+use cli::{Cli, Format, Noun};
+use failure::Result;
+
+/// Bytes of output that are collected before they are written.
+const BUFFER: usize = 64 * 1024;
+
+/// Runs a command line, the program's name first, and answers with the exit status.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    match start(arguments) {
+        Ok(()) => 0,
+        Err(failure) => {
+            // Where nobody listens there is nobody to tell.
+            _ = write!(io::stderr(), "{failure}");
+            failure.status()
+        }
+    }
+}
+
+fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
+    let Cli { global, noun } = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage::tell(&error),
+    };
+    let Some(name) = global.netns else { return dispatch(noun, global.output) };
+    let namespace: Namespace = match name.parse() {
+        Ok(namespace) => namespace,
+        Err(never) => match never {},
+    };
+    namespace.run(|| dispatch(noun, global.output)).map_err(|error| namespace::failure(&error))?
+}
+
+fn dispatch(noun: Noun, format: Option<Format>) -> Result<()> {
+    let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
+    match noun {
+        Noun::Ipvs(verb) => ipvs::run(verb, format, &mut out)?,
+        Noun::Completions { shell } => {
+            output::none(format)?;
+            out.write_all(&usage::completions(shell))?;
+        }
+        Noun::Links { directory } => {
+            output::none(format)?;
+            links::make(&directory)?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}

@@ -1,13 +1,14 @@
-//! The rsadm command.
+//! rsadm, and the tools that it stands in for when it is called by their names.
 
+use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let name = std::env::args_os().next().unwrap_or_default();
-    let name = Path::new(&name).file_name().unwrap_or_default();
-    if name == "ipvsadm" {
-        return ExitCode::from(rsadm::personality::ipvsadm::run(std::env::args_os()));
-    }
-    ExitCode::SUCCESS
+    let mut arguments = env::args_os().peekable();
+    let tool = arguments.peek().and_then(|name| Path::new(name).file_name());
+    ExitCode::from(match tool {
+        Some(tool) if tool == "ipvsadm" => rsadm::personality::ipvsadm::run(arguments),
+        _ => rsadm::run(arguments),
+    })
 }

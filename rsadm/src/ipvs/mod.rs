@@ -1,7 +1,75 @@
 //! `rsadm ipvs`.
 
-pub mod change;
-pub mod script;
+use std::io::Write;
 
+use ::ipvs::{Builder, Client};
+
+pub(crate) mod arguments;
+mod connections;
+mod edit;
+mod hint;
+mod list;
+mod names;
+mod network;
+mod restore;
+mod save;
+mod schedulers;
+pub mod script;
+mod settings;
+mod sort;
 mod sync;
 mod values;
+
+use crate::cli::Format;
+use crate::failure::Result;
+use crate::output;
+use arguments::{Daemons, Ipvs, Timeouts};
+
+/// Runs `rsadm ipvs VERB`.
+pub(crate) fn run(verb: Ipvs, format: Option<Format>, out: &mut impl Write) -> Result<()> {
+    match verb {
+        Ipvs::List(arguments) => list::run(&arguments, format.unwrap_or_default(), out),
+        Ipvs::Connections(arguments) => {
+            connections::run(&arguments, format.unwrap_or_default(), out)
+        }
+        Ipvs::Schedulers => schedulers::list(format.unwrap_or_default(), out),
+        Ipvs::Timeouts(Timeouts { tcp: None, tcp_fin: None, udp: None }) => {
+            settings::show_timeouts(format.unwrap_or_default(), out)
+        }
+        Ipvs::Daemons { verb: None } => settings::show_daemons(format.unwrap_or_default(), out),
+        verb => {
+            output::none(format)?;
+            change(verb, out)
+        }
+    }
+}
+
+/// The verbs that list nothing.
+fn change(verb: Ipvs, out: &mut impl Write) -> Result<()> {
+    match verb {
+        Ipvs::Service(verb) => edit::service(verb),
+        Ipvs::Dest(verb) => edit::destination(verb),
+        Ipvs::Clear => Ok(writer()?.flush()?),
+        Ipvs::Zero { service } => Ok(writer()?.zero(service.as_ref())?),
+        Ipvs::Timeouts(arguments) => settings::set_timeouts(&arguments),
+        Ipvs::Daemons { verb: Some(Daemons::Start(arguments)) } => settings::start(arguments),
+        Ipvs::Daemons { verb: Some(Daemons::Stop { role, syncid }) } => {
+            Ok(writer()?.stop_daemon(role, syncid)?)
+        }
+        Ipvs::Save { full } => save::run(full, out),
+        Ipvs::Restore { file, sync } => restore::run(file.as_deref(), sync),
+        Ipvs::List(_) | Ipvs::Connections(_) | Ipvs::Schedulers | Ipvs::Daemons { verb: None } => {
+            Ok(())
+        }
+    }
+}
+
+/// A client that only reads and therefore loads no module.
+fn reader() -> Result<Client> {
+    Ok(Builder::new().load_module(false).connect()?)
+}
+
+/// A client that changes something.
+fn writer() -> Result<Client> {
+    Ok(Client::connect()?)
+}

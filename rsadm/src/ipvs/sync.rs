@@ -7,11 +7,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use ipvs::{
-    Daemon, Destination, ForwardingMethod, Netmask, Role, Service, ServiceFlags, ServiceKey,
-    Timeouts, Tunnel, TunnelFlags, TunnelKind,
+    Change, Daemon, Destination, ForwardingMethod, Netmask, Role, Service, ServiceFlags,
+    ServiceKey, Timeouts, Tunnel, TunnelFlags, TunnelKind,
 };
 
-use super::change::Change;
 use super::script::{Item, Problem, Problems};
 
 /// A service and its destinations.
@@ -104,6 +103,8 @@ impl Wanted {
             Change::Zero(_) => {
                 return Err("-Z is no part of a table; --sync cannot make it so".to_owned());
             }
+            // The grammar has no other.
+            _ => return Err("--sync does not know this change".to_owned()),
         }
         Ok(())
     }

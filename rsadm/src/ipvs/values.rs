@@ -8,8 +8,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipvs::{
-    Family, ForwardingMethod, Netmask, Protocol, Service, ServiceFlags, Tunnel, TunnelFlags,
-    TunnelKind,
+    Family, ForwardingMethod, Netmask, Protocol, Service, ServiceFlags, ServiceKey, Tunnel,
+    TunnelFlags, TunnelKind,
 };
 
 /// The longest persistence and connection timeout that ipvsadm accepts: 31 days.
@@ -172,8 +172,11 @@ pub(crate) fn netmask(text: &str, family: Family) -> Result<Netmask, Complaint> 
 }
 
 /// Flags of a scheduler: `flag-1` to `flag-3` for any, and the names that `sh` and `mh` give the
-/// first two.
-pub(crate) fn scheduler_flags(text: &str, scheduler: &str) -> Result<ServiceFlags, Complaint> {
+/// first two; of `None`, every scheduler's.
+pub(crate) fn scheduler_flags(
+    text: &str,
+    scheduler: Option<&str>,
+) -> Result<ServiceFlags, Complaint> {
     let mut flags = ServiceFlags::empty();
     for word in text.split(',') {
         flags |= match word {
@@ -186,7 +189,7 @@ pub(crate) fn scheduler_flags(text: &str, scheduler: &str) -> Result<ServiceFlag
     Ok(flags)
 }
 
-fn named_flag(word: &str, scheduler: &str) -> Result<ServiceFlags, Complaint> {
+fn named_flag(word: &str, scheduler: Option<&str>) -> Result<ServiceFlags, Complaint> {
     let (owner, flag) = match word {
         "sh-fallback" => ("sh", ServiceFlags::SCHEDULER_1),
         "sh-port" => ("sh", ServiceFlags::SCHEDULER_2),
@@ -200,7 +203,9 @@ fn named_flag(word: &str, scheduler: &str) -> Result<ServiceFlags, Complaint> {
             .into());
         }
     };
-    if owner != scheduler {
+    if let Some(scheduler) = scheduler
+        && owner != scheduler
+    {
         return Err(
             format!("'{word}' is a flag of the scheduler {owner}, not of {scheduler}").into()
         );
@@ -238,13 +243,23 @@ pub(crate) fn multicast_group(text: &str) -> Result<IpAddr, Complaint> {
     }
 }
 
-/// What the kernel accepts and then does nothing sensible with, or refuses without saying why.
+/// What the kernel accepts and then does nothing sensible with.
 pub(crate) fn check_service(service: &Service) -> Result<(), Complaint> {
-    let protocol = service.key.protocol();
-    if protocol.is_some() && service.key.port() == 0 && !service.is_persistent() {
+    check_port(&service.key, service.is_persistent())?;
+    if service.is_one_packet() { check_one_packet(&service.key) } else { Ok(()) }
+}
+
+/// Without persistence no connection finds a service of port 0.
+pub(crate) fn check_port(key: &ServiceKey, persistent: bool) -> Result<(), Complaint> {
+    if key.protocol().is_some() && key.port() == 0 && !persistent {
         return Err("port 0 takes every port, which needs persistence (-p)".into());
     }
-    if service.is_one_packet() && protocol.is_some_and(|protocol| protocol != Protocol::UDP) {
+    Ok(())
+}
+
+/// Protocols with connections cannot be scheduled packet by packet.
+pub(crate) fn check_one_packet(key: &ServiceKey) -> Result<(), Complaint> {
+    if key.protocol().is_some_and(|protocol| protocol != Protocol::UDP) {
         return Err("one-packet scheduling is for UDP and firewall marks".into());
     }
     Ok(())

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 
 use ipvs::{
     Daemon, Destination, Family, ForwardingMethod, Netmask, Protocol, Role, Service, ServiceFlags,
-    ServiceKey, Timeouts, Tunnel, TunnelFlags, TunnelKind,
+    ServiceKey, Timeouts, Tunnel,
 };
 
 use super::Fault;
 use super::line::{Command, Line, METHOD, Opt, SERVICE};
-use crate::ipvs::change::Change;
 use crate::ipvs::values::{self, Complaint, Names, TunnelOptions, TunnelPart};
+use ipvs::Change;
 
 impl Line<'_> {
     /// The change that the line asks for.
@@ -110,7 +110,7 @@ impl Line<'_> {
             service.netmask = netmask;
         }
         if let Some(flags) =
-            self.parse(Opt::Flags, |text| values::scheduler_flags(text, scheduler))?
+            self.parse(Opt::Flags, |text| values::scheduler_flags(text, Some(scheduler)))?
         {
             service.flags |= flags;
         }

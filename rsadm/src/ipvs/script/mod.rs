@@ -17,7 +17,7 @@
 
 use std::fmt;
 
-use crate::ipvs::change::Change;
+use ipvs::Change;
 
 use super::values::Complaint;
 pub use super::values::{Names, Numeric};

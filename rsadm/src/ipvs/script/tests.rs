@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::write::{self, Detail};
 use super::{Names, Numeric, Problem, parse};
-use crate::ipvs::change::Change;
+use ipvs::Change;
 
 /// The one change of a script.
 fn one(text: &str) -> Change {

@@ -1,0 +1,131 @@
+//! `rsadm ipvs list`.
+
+use std::io::Write;
+
+use ipvs::{Client, DestinationEntry, DestinationSummary, Info, ServiceEntry, ServiceKey};
+
+use super::arguments::List;
+use super::names;
+use super::sort::Row;
+use crate::classic::{Columns, Names};
+use crate::cli::Format;
+use crate::failure::{Failure, Result};
+use crate::output::{Items, Structure};
+
+mod plain;
+mod render;
+mod view;
+
+pub(super) use view::Protocol;
+
+/// Services with their destinations, in whatever detail they were read.
+#[derive(Debug)]
+struct Reading<D> {
+    /// For the line above a whole table.
+    info: Option<Info>,
+    rows: Vec<(ServiceEntry, Vec<D>)>,
+}
+
+/// Lists services.
+pub(crate) fn run(arguments: &List, format: Format, out: &mut impl Write) -> Result<()> {
+    if arguments.is_plain(format) {
+        let reading = match overview(arguments.service.as_ref()) {
+            Err(refusal) if is_unprivileged(&refusal) => {
+                plain::read(arguments.service.as_ref(), refusal)?
+            }
+            result => result.map_err(Failure::from)?,
+        };
+        return present(arguments, format, reading, out);
+    }
+    match table(arguments.service.as_ref()) {
+        Err(refusal) if is_unprivileged(&refusal) && arguments.can_be_plain(format) => {
+            let reading = plain::read(arguments.service.as_ref(), refusal)?;
+            present(arguments, format, reading, out)
+        }
+        result => present(arguments, format, result.map_err(Failure::from)?, out),
+    }
+}
+
+fn present<D: Row>(
+    arguments: &List,
+    format: Format,
+    mut reading: Reading<D>,
+    out: &mut impl Write,
+) -> Result<()> {
+    arguments.sort.sort(&mut reading.rows);
+    let Some(structure) = Structure::of(format) else {
+        let columns = arguments.columns();
+        return Ok(match format {
+            Format::Table => render::table(arguments, columns, &reading, out)?,
+            _ => render::classic(arguments, columns, &reading, out)?,
+        });
+    };
+    let mut items = Items::new(out, structure);
+    for (entry, destinations) in &reading.rows {
+        items.push(&view::Service::new(entry, destinations))?;
+    }
+    items.finish()
+}
+
+fn is_unprivileged(error: &ipvs::Error) -> bool {
+    error.is_permission()
+}
+
+fn connect() -> ipvs::Result<Client> {
+    ipvs::Builder::new().load_module(false).connect()
+}
+
+/// Services with the plain columns of their destinations.
+fn overview(service: Option<&ServiceKey>) -> ipvs::Result<Reading<DestinationSummary>> {
+    let mut client = connect()?;
+    let Some(key) = service else {
+        let info = Some(client.info()?);
+        let rows = client.overview()?;
+        let rows = rows.into_iter().map(|entry| (entry.service, entry.destinations)).collect();
+        return Ok(Reading { info, rows });
+    };
+    let entry = client.service(key)?;
+    let destinations = client.destinations(key)?.iter().map(DestinationSummary::from).collect();
+    Ok(Reading { info: None, rows: vec![(entry, destinations)] })
+}
+
+/// Services with everything that the kernel has of their destinations.
+fn table(service: Option<&ServiceKey>) -> ipvs::Result<Reading<DestinationEntry>> {
+    let mut client = connect()?;
+    let Some(key) = service else {
+        let info = Some(client.info()?);
+        let rows = client.table()?;
+        let rows = rows.into_iter().map(|entry| (entry.service, entry.destinations)).collect();
+        return Ok(Reading { info, rows });
+    };
+    let entry = client.service(key)?;
+    Ok(Reading { info: None, rows: vec![(entry, client.destinations(key)?)] })
+}
+
+impl List {
+    fn columns(&self) -> Columns {
+        match self {
+            Self { stats: true, .. } => Columns::Statistics,
+            Self { rate: true, .. } => Columns::Rates,
+            Self { thresholds: true, .. } => Columns::Thresholds,
+            Self { persistent_conn: true, .. } => Columns::PersistentConnections,
+            Self { tun_info: true, .. } => Columns::Tunnels,
+            _ => Columns::Plain,
+        }
+    }
+
+    /// Whether the plain columns are all that is shown.
+    fn is_plain(&self, format: Format) -> bool {
+        Structure::of(format).is_none() && self.can_be_plain(format)
+    }
+
+    /// Whether a listing of the plain columns is an answer: programs see which fields are missing.
+    fn can_be_plain(&self, format: Format) -> bool {
+        self.sort.is_plain()
+            && (Structure::of(format).is_some() || self.columns() == Columns::Plain)
+    }
+
+    fn names(&self) -> Names {
+        names::unless(self.numeric)
+    }
+}
