@@ -35,9 +35,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
-    let Cli { global, noun } = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let Cli { global, noun } = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return usage::tell(&error),
+        Err(error) => return usage::tell(&error, &arguments),
     };
     let Some(name) = global.netns else { return dispatch(noun, global.output) };
     let namespace: Namespace = match name.parse() {

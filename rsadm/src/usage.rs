@@ -1,5 +1,7 @@
 //! Help, completions, and mistakes on the command line.
 
+use std::ffi::OsString;
+
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Error};
 use clap_complete::Shell;
@@ -14,31 +16,46 @@ pub(crate) fn completions(shell: Shell) -> Vec<u8> {
     script
 }
 
-/// Prints help where that was asked for; all else is a mistake.
-pub(crate) fn tell(error: &Error) -> Result<()> {
+/// Prints help where that was asked for; all else is a mistake in `arguments`.
+pub(crate) fn tell(error: &Error, arguments: &[OsString]) -> Result<()> {
+    let command = command(arguments);
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(error.print()?),
-        _ => Err(mistake(&error.render().to_string())),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            let failure = Failure::usage(format!("'{command}' is not a whole command"));
+            Err(failure.hint(format!("`{command} --help` lists what may follow")))
+        }
+        _ => Err(mistake(&error.render().to_string(), &command)),
     }
 }
 
+/// The names of commands that a command line begins with.
+fn command(arguments: &[OsString]) -> String {
+    let mut names = vec!["rsadm".to_owned()];
+    let mut command = Cli::command();
+    for argument in arguments.iter().skip(1) {
+        if let Some(next) = command.find_subcommand(argument) {
+            names.push(next.get_name().to_owned());
+            command = next.clone();
+        }
+    }
+    names.join(" ")
+}
+
 /// Makes one sentence and one hint of what clap says in paragraphs.
-fn mistake(text: &str) -> Failure {
+fn mistake(text: &str, command: &str) -> Failure {
     let mut paragraphs = text.split("\n\n");
     let first = paragraphs.next().unwrap_or_default();
     let words = first.trim_start_matches("error: ").split_whitespace();
     let failure = Failure::usage(words.collect::<Vec<_>>().join(" "));
-    let mut usage = None;
-    for paragraph in paragraphs {
-        if let Some(tip) = paragraph.trim_start().strip_prefix("tip: ") {
-            return failure.hint(tip.lines().next().unwrap_or_default().to_owned());
-        }
-        usage = usage.or_else(|| paragraph.strip_prefix("Usage: "));
-    }
-    let command = usage.unwrap_or("rsadm").split_whitespace();
-    let command: Vec<_> =
-        command.take_while(|word| word.starts_with(|letter: char| letter.is_lowercase())).collect();
-    failure.hint(format!("`{} --help` tells more", command.join(" ")))
+    // The tip to put a dash-dash before an unknown option helps nobody here.
+    let tip = paragraphs
+        .find_map(|paragraph| paragraph.trim_start().strip_prefix("tip: "))
+        .filter(|tip| !tip.starts_with("to pass"));
+    failure.hint(match tip {
+        Some(tip) => tip.lines().next().unwrap_or_default().to_owned(),
+        None => format!("`{command} --help` tells more"),
+    })
 }
 
 #[cfg(test)]
@@ -56,17 +73,25 @@ mod tests {
                     <ADDRESS[:PORT]>\n\nUsage: rsadm ipvs dest add <SERVICE> <ADDRESS[:PORT]>\n\n\
                     For more information, try '--help'.\n";
         assert_eq!(
-            mistake(text).to_string(),
+            mistake(text, "rsadm ipvs").to_string(),
             "rsadm: the following required arguments were not provided: <SERVICE> \
-             <ADDRESS[:PORT]>\n  hint: `rsadm ipvs dest add --help` tells more\n"
+             <ADDRESS[:PORT]>\n  hint: `rsadm ipvs --help` tells more\n"
         );
-        let text = "error: unexpected argument '--bogus' found\n\n  tip: to pass '--bogus' as a \
-                    value, use '-- --bogus'\n\nUsage: rsadm [OPTIONS]\n";
+        let text = "error: unexpected argument '--stat' found\n\n  tip: a similar argument \
+                    exists: '--stats'\n\nUsage: rsadm [OPTIONS]\n";
         assert_eq!(
-            mistake(text).to_string(),
-            "rsadm: unexpected argument '--bogus' found\n  hint: to pass '--bogus' as a value, \
-             use '-- --bogus'\n"
+            mistake(text, "rsadm").to_string(),
+            "rsadm: unexpected argument '--stat' found\n  hint: a similar argument exists: \
+             '--stats'\n"
         );
+    }
+
+    #[test]
+    fn the_command_of_a_command_line() {
+        let of = |line: &str| command(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(of("rsadm"), "rsadm");
+        assert_eq!(of("/usr/bin/rsadm ipvs -o json ls x"), "rsadm ipvs list");
+        assert_eq!(of("rsadm ipvs dest add tcp://10.0.0.1:80"), "rsadm ipvs dest add");
     }
 
     #[test]

@@ -188,10 +188,6 @@ pub(crate) struct ServiceAdd {
 
 /// `rsadm ipvs service edit`
 #[derive(Args, Debug)]
-#[command(group = ArgGroup::new("change").required(true).multiple(true).args([
-    "scheduler", "persistent", "no_persistent", "netmask", "pe", "no_pe", "ops", "no_ops",
-    "sched_flags",
-]))]
 pub(crate) struct ServiceEdit {
     /// The service
     #[arg(value_name = "SERVICE")]
@@ -262,10 +258,6 @@ pub(crate) struct DestAdd {
 
 /// `rsadm ipvs dest edit`
 #[derive(Args, Debug)]
-#[command(group = ArgGroup::new("change").required(true).multiple(true).args([
-    "gatewaying", "ipip", "masquerading", "weight", "u_threshold", "l_threshold", "tun_type",
-    "tun_port", "tun_nocsum", "tun_csum", "tun_remcsum",
-]))]
 pub(crate) struct DestEdit {
     #[command(flatten)]
     pub(crate) place: Place,
@@ -279,13 +271,15 @@ pub(crate) struct DestSettings {
     #[command(flatten)]
     pub(crate) method: Method,
     /// Share of new connections; 0 takes none [added with: 1]
-    #[arg(short, long, value_parser = weight)]
+    #[arg(short, long, value_parser = weight, allow_negative_numbers = true)]
     pub(crate) weight: Option<u32>,
     /// No new connections above this many; 0 is no limit
-    #[arg(short = 'x', long, value_name = "CONNECTIONS", value_parser = threshold)]
+    #[arg(short = 'x', long, value_name = "CONNECTIONS", value_parser = threshold,
+          allow_negative_numbers = true)]
     pub(crate) u_threshold: Option<u32>,
     /// New connections again below this many
-    #[arg(short = 'y', long, value_name = "CONNECTIONS", value_parser = threshold)]
+    #[arg(short = 'y', long, value_name = "CONNECTIONS", value_parser = threshold,
+          allow_negative_numbers = true)]
     pub(crate) l_threshold: Option<u32>,
     #[command(flatten)]
     pub(crate) tunnel: Tunnel,
@@ -321,37 +315,41 @@ impl Method {
 /// Encapsulation of a tunnel.
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("checksums").multiple(false).args([
-    "tun_nocsum", "tun_csum", "tun_remcsum",
+    "no_checksum", "checksum", "remote_checksum",
 ]))]
 pub(crate) struct Tunnel {
     /// Encapsulation of a tunnel: ipip, gue or gre [added with: ipip]
-    #[arg(long, value_name = "KIND", value_parser = tunnel_kind)]
-    pub(crate) tun_type: Option<TunnelKind>,
+    #[arg(long = "tun-type", value_name = "KIND", value_parser = tunnel_kind)]
+    pub(crate) kind: Option<TunnelKind>,
     /// UDP port of gue
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) tun_port: Option<u16>,
+    #[arg(long = "tun-port", value_name = "PORT",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
     /// No checksums in the tunnel, gue and gre
-    #[arg(long)]
-    pub(crate) tun_nocsum: bool,
+    #[arg(long = "tun-nocsum")]
+    pub(crate) no_checksum: bool,
     /// Checksums in the tunnel, gue and gre
-    #[arg(long)]
-    pub(crate) tun_csum: bool,
+    #[arg(long = "tun-csum")]
+    pub(crate) checksum: bool,
     /// Remote checksum offload, gue
-    #[arg(long)]
-    pub(crate) tun_remcsum: bool,
+    #[arg(long = "tun-remcsum")]
+    pub(crate) remote_checksum: bool,
 }
 
 /// `rsadm ipvs timeouts`
 #[derive(Args, Debug)]
 pub(crate) struct Timeouts {
     /// Established TCP connections
-    #[arg(long, value_name = "SECONDS", value_parser = timeout)]
+    #[arg(long, value_name = "SECONDS", value_parser = timeout,
+          allow_negative_numbers = true)]
     pub(crate) tcp: Option<u32>,
     /// TCP connections after a FIN
-    #[arg(long, value_name = "SECONDS", value_parser = timeout)]
+    #[arg(long, value_name = "SECONDS", value_parser = timeout,
+          allow_negative_numbers = true)]
     pub(crate) tcp_fin: Option<u32>,
     /// UDP
-    #[arg(long, value_name = "SECONDS", value_parser = timeout)]
+    #[arg(long, value_name = "SECONDS", value_parser = timeout,
+          allow_negative_numbers = true)]
     pub(crate) udp: Option<u32>,
 }
 
@@ -366,7 +364,8 @@ pub(crate) enum Daemons {
         #[arg(value_parser = role)]
         role: Role,
         /// Id of the daemon
-        #[arg(long, value_name = "ID", default_value_t = 0, value_parser = sync_id)]
+        #[arg(long, value_name = "ID", default_value_t = 0, value_parser = sync_id,
+          allow_negative_numbers = true)]
         syncid: u32,
     },
 }
@@ -381,7 +380,8 @@ pub(crate) struct DaemonStart {
     #[arg(long, value_name = "INTERFACE", value_parser = interface)]
     pub(crate) mcast_interface: String,
     /// Id that master and backup share; a backup with 0 takes every master's
-    #[arg(long, value_name = "ID", default_value_t = 0, value_parser = sync_id)]
+    #[arg(long, value_name = "ID", default_value_t = 0, value_parser = sync_id,
+          allow_negative_numbers = true)]
     pub(crate) syncid: u32,
     /// Largest message [default: what fits the interface]
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(1..=65507))]

@@ -48,7 +48,9 @@ fn new_service(arguments: ServiceAdd) -> Result<Service, Complaint> {
 
 fn service_patch(arguments: &ServiceEdit) -> Result<ServicePatch> {
     let mut patch = plain_patch(arguments).map_err(Failure::usage)?;
-    let Some(flags) = &arguments.sched_flags else { return Ok(patch) };
+    let Some(flags) = &arguments.sched_flags else {
+        return if patch == ServicePatch::default() { Err(no_change()) } else { Ok(patch) };
+    };
     patch.flags_mask |= ServiceFlags::SCHEDULER;
     if flags == "none" {
         return Ok(patch);
@@ -185,31 +187,34 @@ fn destination_patch(arguments: &DestEdit, address: SocketAddr) -> Result<Destin
         let tunnel = options.over(method, present.tunnel);
         patch.tunnel = Some(tunnel.map_err(|(_, complaint)| Failure::usage(complaint))?);
     }
-    Ok(patch)
+    if patch == DestinationPatch::default() { Err(no_change()) } else { Ok(patch) }
+}
+
+fn no_change() -> Failure {
+    Failure::usage("nothing was given to change")
+        .hint("give at least one setting; --help lists them")
 }
 
 fn present(key: &ServiceKey, address: SocketAddr) -> Result<Destination> {
     let mut client = reader()?;
     let entries = client.destinations(key)?;
-    match entries.iter().find(|entry| entry.destination.address == address) {
-        Some(entry) => Ok(entry.destination),
-        None => {
-            // The kernel does not tell an unknown service from an empty one when it lists.
-            client.service(key)?;
-            let request = Request::UpdateDestination(*key, address);
-            Err(Refused::new(request, Errno::NOENT.raw_os_error(), None).into())
-        }
+    if let Some(entry) = entries.iter().find(|entry| entry.destination.address == address) {
+        return Ok(entry.destination);
     }
+    // The kernel does not tell an unknown service from an empty one when it lists.
+    client.service(key)?;
+    let request = Request::UpdateDestination(*key, address);
+    Err(Refused::new(request, Errno::NOENT.raw_os_error(), None).into())
 }
 
 impl arguments::Tunnel {
     fn options(&self) -> TunnelOptions {
         TunnelOptions {
-            kind: self.tun_type,
-            port: self.tun_port,
-            no_checksum: self.tun_nocsum,
-            checksum: self.tun_csum,
-            remote_checksum: self.tun_remcsum,
+            kind: self.kind,
+            port: self.port,
+            no_checksum: self.no_checksum,
+            checksum: self.checksum,
+            remote_checksum: self.remote_checksum,
         }
     }
 }

@@ -117,11 +117,12 @@ fn outcome(report: &Report, total: usize, place: impl Fn(usize) -> String) -> Re
     if let Some(error) = &report.error {
         lines.push(format!("{}{error}", place(report.unsent.start)));
     }
-    let mut done = format!("restored {} of {total} changes", report.applied);
-    if !report.unknown.is_empty() {
-        done += &format!("; of {} it is not known", report.unknown.len());
-    }
-    lines.push(done);
+    lines.push(match report.unknown.len() {
+        0 => format!("restored {} of {total} changes", report.applied),
+        unknown => {
+            format!("restored {} of {total} changes; of {unknown} it is not known", report.applied)
+        }
+    });
     let failure = Failure::refused(lines.join("\n"));
     Err(match advice {
         Some(advice) => failure.hint(advice),

@@ -376,18 +376,19 @@ mod tests {
         let services = proptest::collection::btree_map(0u8..4, service, 0..4);
         let destinations = proptest::collection::btree_map((0u8..4, 0u8..4), destination, 0..8);
         (services, destinations).prop_map(|(services, destinations)| {
-            let mut script = String::new();
-            for (number, (_, scheduler)) in &services {
-                script += &format!("-A -u 10.0.0.{number}:53 -s {scheduler}\n");
-            }
-            for ((service, number), (weight, upper, _)) in &destinations {
+            let first = services.iter().map(|(number, (_, scheduler))| {
+                format!("-A -u 10.0.0.{number}:53 -s {scheduler}\n")
+            });
+            let then = destinations.iter().map(|((service, number), (weight, upper, _))| {
                 if services.contains_key(service) {
-                    script += &format!(
+                    format!(
                         "-a -u 10.0.0.{service}:53 -r 10.1.0.{number} -m -w {weight} -x {upper}\n"
-                    );
+                    )
+                } else {
+                    String::new()
                 }
-            }
-            script
+            });
+            first.chain(then).collect()
         })
     }
 

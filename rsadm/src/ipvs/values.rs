@@ -128,7 +128,7 @@ fn port_number(text: &str, protocol: Protocol, names: &dyn Names) -> Result<u16,
 /// A decimal number within bounds, `what` naming it in the complaint.
 pub(crate) fn number<T>(text: &str, what: &str, least: T, most: T) -> Result<T, Complaint>
 where
-    T: std::str::FromStr + PartialOrd + fmt::Display,
+    T: std::str::FromStr + PartialOrd + Copy + fmt::Display,
 {
     // A sign would be accepted by `parse`, and `+5` is not how a number is written here.
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());

@@ -72,9 +72,8 @@ impl<'a, W: Write> Items<'a, W> {
     /// Ends the list.
     pub(crate) fn finish(self) -> Result<()> {
         self.out.write_all(match (self.structure, self.empty) {
-            (Structure::Json, true) => b"[]\n",
+            (Structure::Json | Structure::Yaml, true) => b"[]\n",
             (Structure::Json, false) => b"\n]\n",
-            (Structure::Yaml, true) => b"[]\n",
             _ => b"",
         })?;
         Ok(())

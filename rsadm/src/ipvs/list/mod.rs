@@ -55,10 +55,11 @@ fn present<D: Row>(
     arguments.sort.sort(&mut reading.rows);
     let Some(structure) = Structure::of(format) else {
         let columns = arguments.columns();
-        return Ok(match format {
-            Format::Table => render::table(arguments, columns, &reading, out)?,
-            _ => render::classic(arguments, columns, &reading, out)?,
-        });
+        let written = match format {
+            Format::Table => render::table(arguments, columns, &reading, out),
+            _ => render::classic(arguments, columns, &reading, out),
+        };
+        return written.map_err(Failure::from);
     };
     let mut items = Items::new(out, structure);
     for (entry, destinations) in &reading.rows {

@@ -156,26 +156,24 @@ fn counters(columns: Columns, statistics: &Statistics) -> Vec<String> {
 
 /// The scheduler with its flags and all that keeps clients together.
 fn scheduling(service: &Service) -> String {
-    let mut text = service.scheduler.clone();
+    let mut words = vec![service.scheduler.clone()];
     let flags: Vec<_> = values::flag_names(service).collect();
     if !flags.is_empty() {
-        text += &format!(" ({})", flags.join(","));
+        words.push(format!("({})", flags.join(",")));
     }
     if service.is_persistent() {
-        text += &format!(" persistent {}", service.timeout);
+        words.push(format!("persistent {}", service.timeout));
         match service.netmask {
             mask if mask.is_host() => {}
-            Netmask::V4(mask) => text += &format!(" mask {mask}"),
-            Netmask::V6(length) => text += &format!(" mask {length}"),
+            Netmask::V4(mask) => words.push(format!("mask {mask}")),
+            Netmask::V6(length) => words.push(format!("mask {length}")),
         }
-        if let Some(engine) = &service.persistence_engine {
-            text += &format!(" pe {engine}");
-        }
+        words.extend(service.persistence_engine.as_ref().map(|engine| format!("pe {engine}")));
     }
     if service.is_one_packet() {
-        text += " ops";
+        words.push("ops".to_owned());
     }
-    text
+    words.join(" ")
 }
 
 fn tunnel(destination: &Destination) -> String {
@@ -183,17 +181,18 @@ fn tunnel(destination: &Destination) -> String {
         return String::new();
     }
     let tunnel = destination.tunnel;
-    let mut text = tunnel.kind.name().map_or_else(|| tunnel.kind.0.to_string(), str::to_owned);
+    let kind = tunnel.kind.name().map_or_else(|| tunnel.kind.0.to_string(), str::to_owned);
+    let mut words = vec![kind];
     if tunnel.kind == TunnelKind::GUE {
-        text += &format!(" port {}", tunnel.port);
+        words.push(format!("port {}", tunnel.port));
     }
-    if tunnel.flags.contains(TunnelFlags::CHECKSUM) {
-        text += " csum";
+    for (flag, word) in [(TunnelFlags::CHECKSUM, "csum"), (TunnelFlags::REMOTE_CHECKSUM, "remcsum")]
+    {
+        if tunnel.flags.contains(flag) {
+            words.push(word.to_owned());
+        }
     }
-    if tunnel.flags.contains(TunnelFlags::REMOTE_CHECKSUM) {
-        text += " remcsum";
-    }
-    text
+    words.join(" ")
 }
 
 /// The service as it is written on the command line, with names where there are any.

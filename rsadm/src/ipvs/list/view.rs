@@ -11,20 +11,25 @@ use crate::ipvs::values;
 /// A service. Fields that the plain table lacks are absent where only that can be read.
 #[derive(Serialize)]
 pub(super) struct Service<'a> {
-    service: Text<ServiceKey>,
+    #[serde(rename = "service")]
+    key: Text<ServiceKey>,
     #[serde(flatten)]
     identity: Identity,
     family: Family,
     scheduler: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scheduler_flags: Option<Vec<&'static str>>,
     one_packet: bool,
     persistence: Option<Persistence>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    persistence_engine: Option<Option<&'a str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    statistics: Option<&'a Statistics>,
+    #[serde(flatten)]
+    details: Option<ServiceDetails<'a>>,
     destinations: Vec<Destination<'a>>,
+}
+
+/// What the plain table lacks of a service.
+#[derive(Serialize)]
+struct ServiceDetails<'a> {
+    scheduler_flags: Vec<&'static str>,
+    persistence_engine: Option<&'a str>,
+    statistics: &'a Statistics,
 }
 
 /// What a service is told by.
@@ -68,12 +73,12 @@ struct Destination<'a> {
     active_connections: u32,
     inactive_connections: u32,
     #[serde(flatten)]
-    details: Option<Details<'a>>,
+    details: Option<DestinationDetails<'a>>,
 }
 
-/// What the plain table lacks.
+/// What the plain table lacks of a destination.
 #[derive(Serialize)]
-struct Details<'a> {
+struct DestinationDetails<'a> {
     persistent_connections: u32,
     upper_threshold: u32,
     lower_threshold: u32,
@@ -118,9 +123,8 @@ impl<'a> Service<'a> {
     /// A service and its destinations; all details or none, by what was read of them.
     pub(super) fn new<D: Row>(entry: &'a ServiceEntry, destinations: &'a [D]) -> Self {
         let service = &entry.service;
-        let whole = D::WHOLE;
         Self {
-            service: Text(service.key),
+            key: Text(service.key),
             identity: match service.key {
                 ServiceKey::Address { protocol, address } => Identity::Address {
                     protocol: protocol.into(),
@@ -131,11 +135,13 @@ impl<'a> Service<'a> {
             },
             family: service.key.family(),
             scheduler: &service.scheduler,
-            scheduler_flags: whole.then(|| values::flag_names(service).collect()),
             one_packet: service.is_one_packet(),
             persistence: service.is_persistent().then(|| persistence(service)),
-            persistence_engine: whole.then_some(service.persistence_engine.as_deref()),
-            statistics: whole.then_some(&entry.statistics),
+            details: D::WHOLE.then(|| ServiceDetails {
+                scheduler_flags: values::flag_names(service).collect(),
+                persistence_engine: service.persistence_engine.as_deref(),
+                statistics: &entry.statistics,
+            }),
             destinations: destinations.iter().map(destination).collect(),
         }
     }
@@ -158,7 +164,7 @@ fn destination<D: Row>(row: &D) -> Destination<'_> {
         weight: plain.weight,
         active_connections: plain.active_connections,
         inactive_connections: plain.inactive_connections,
-        details: row.whole().map(|entry| Details {
+        details: row.whole().map(|entry| DestinationDetails {
             persistent_connections: entry.persistent_connections,
             upper_threshold: entry.destination.upper_threshold,
             lower_threshold: entry.destination.lower_threshold,
