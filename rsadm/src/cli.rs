@@ -24,31 +24,24 @@ pub(crate) struct Global {
     /// Work in this network namespace: a name of `ip netns`, a path, or the id of a process
     #[arg(long, global = true, value_name = "NAME|PATH|PID")]
     pub(crate) netns: Option<String>,
-    /// Form of the output: classic is that of the tool you know, table is for eyes, json, ndjson
-    /// (one object a line) and yaml are for programs [default: classic]
-    #[arg(
-        short = 'o',
-        long = "output",
-        global = true,
-        value_name = "FORMAT",
-        hide_possible_values = true
-    )]
+    /// Form of the output [default: classic]
+    #[arg(short = 'o', long = "output", global = true, value_name = "FORMAT")]
     pub(crate) output: Option<Format>,
 }
 
 /// Form of a listing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// As the tool that the user already knows prints it.
+    /// As the tool that you know prints it
     #[default]
     Classic,
-    /// Columns that fit their contents.
+    /// Columns that fit their contents
     Table,
-    /// One document.
+    /// One document
     Json,
-    /// One object a line.
+    /// One object a line
     Ndjson,
-    /// One document.
+    /// One document
     Yaml,
 }
 

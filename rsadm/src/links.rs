@@ -24,7 +24,7 @@ pub(crate) fn make(directory: &Path) -> Result<()> {
                         "cannot make {}: something else has that name",
                         link.display()
                     ))
-                    .hint("remove it first, or choose a directory that comes earlier in PATH"));
+                    .hint("remove it first, or choose another directory"));
                 }
             }
             result => result.map_err(|error| {
