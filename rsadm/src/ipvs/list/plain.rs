@@ -43,7 +43,7 @@ fn entry(plain: PlainService, ticks: u32) -> (ServiceEntry, Vec<DestinationSumma
         }
     };
     let mut service = Service::new(key, scheduler);
-    service.flags.set(ServiceFlags::ONE_PACKET, one_packet);
+    service.flags.set(ServiceFlags::ONE_PACKET, one_packet == Some(true));
     if let Some(persistence) = persistence {
         service.netmask = persistence.netmask(key.family());
         service = service.persistent(seconds(persistence, ticks));
