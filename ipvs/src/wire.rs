@@ -402,3 +402,6 @@ pub(crate) fn info(attributes: Attributes<'_>) -> Info {
     }
     info
 }
+
+#[cfg(test)]
+mod tests;
