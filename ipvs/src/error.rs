@@ -303,3 +303,95 @@ impl Error {
         self.reason() == Some(Reason::NoIpvs)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EPERM: i32 = 1;
+    const ENOENT: i32 = 2;
+    const ESRCH: i32 = 3;
+    const ENOMEM: i32 = 12;
+    const EEXIST: i32 = 17;
+    const ENODEV: i32 = 19;
+    const EINVAL: i32 = 22;
+    const ERANGE: i32 = 34;
+    const ENOPROTOOPT: i32 = 92;
+    const EAFNOSUPPORT: i32 = 97;
+    const EBUSY: i32 = 16;
+
+    fn key() -> ServiceKey {
+        ServiceKey::mark(7, crate::Family::Ipv4)
+    }
+
+    fn address() -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, 1], 80))
+    }
+
+    /// What an error number means depends on what was asked.
+    #[test]
+    fn every_request_and_error_number_has_its_reason() {
+        let services = [
+            Request::AddService(key()),
+            Request::UpdateService(key()),
+            Request::DeleteService(key()),
+            Request::ReadService(key()),
+            Request::Zero(Some(key())),
+        ];
+        let destinations = [
+            Request::AddDestination(key(), address()),
+            Request::UpdateDestination(key(), address()),
+            Request::DeleteDestination(key(), address()),
+        ];
+        let daemons = [Request::StartDaemon(Role::Master), Request::StopDaemon(Role::Backup)];
+        let table: [(i32, Reason, Reason, Reason); 10] = [
+            (EEXIST, Reason::ServiceExists, Reason::DestinationExists, Reason::DaemonRuns),
+            (ESRCH, Reason::NoSuchService, Reason::NoSuchService, Reason::NoDaemon),
+            (ENOENT, Reason::NoSuchScheduler, Reason::NoSuchDestination, Reason::NoSuchScheduler),
+            (ENODEV, Reason::Other, Reason::Other, Reason::NoSuchInterface),
+            (EPERM, Reason::Permission, Reason::Permission, Reason::Permission),
+            (EINVAL, Reason::Invalid, Reason::Invalid, Reason::Invalid),
+            (ERANGE, Reason::OutOfRange, Reason::OutOfRange, Reason::OutOfRange),
+            (EAFNOSUPPORT, Reason::AddressFamily, Reason::AddressFamily, Reason::AddressFamily),
+            (ENOMEM, Reason::Memory, Reason::Memory, Reason::Memory),
+            (EBUSY, Reason::Other, Reason::Other, Reason::Other),
+        ];
+        for (errno, service, destination, daemon) in table {
+            for (requests, expected) in
+                [(&services[..], service), (&destinations, destination), (&daemons, daemon)]
+            {
+                for request in requests {
+                    let refused = Refused::new(request.clone(), errno, None);
+                    assert_eq!(refused.reason, expected, "{request:?}, {errno}");
+                }
+            }
+        }
+        let absent = |errno| Refused::new(Request::Connect, errno, None).reason;
+        assert_eq!([absent(ENOENT), absent(ENOPROTOOPT)], [Reason::NoIpvs; 2]);
+    }
+
+    #[test]
+    fn a_refusal_is_a_sentence() {
+        let text = |request, errno, message: Option<&str>| {
+            Refused::new(request, errno, message.map(Into::into)).to_string()
+        };
+        assert_eq!(
+            text(Request::AddDestination(key(), address()), ESRCH, None),
+            "cannot add destination 10.0.0.1:80 to fwmark://7: no such service"
+        );
+        assert_eq!(
+            text(Request::Flush, EBUSY, Some("wait")),
+            "cannot clear the table: Device or resource busy (os error 16) (wait)"
+        );
+    }
+
+    #[test]
+    fn predicates_follow_the_reason() {
+        let error = |request, errno| Error::from(Refused::new(request, errno, None));
+        assert!(error(Request::DeleteService(key()), ESRCH).is_not_found());
+        assert!(error(Request::AddService(key()), EEXIST).is_exists());
+        assert!(error(Request::Flush, EPERM).is_permission());
+        assert!(error(Request::Connect, ENOENT).is_no_ipvs());
+        assert_eq!(error(Request::Flush, EBUSY).errno(), Some(EBUSY));
+    }
+}

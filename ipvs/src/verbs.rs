@@ -177,23 +177,23 @@ impl<T: Transport> Verbs<T> {
     }
 
     /// The same for the destinations of one service. There is no request for one destination, so
-    /// under endless deletions one counts as present if any of the readings showed it.
+    /// under endless deletions one counts as present if either of the last two readings showed it.
     async fn settled_destinations(&mut self, key: &ServiceKey) -> Result<Vec<DestinationEntry>> {
         let mut previous = self.destinations(key).await?;
         if previous.len() <= ATOMIC {
             return Ok(previous);
         }
+        let mut missing = Vec::new();
         for _ in 0..ATTEMPTS {
-            let mut current = self.destinations(key).await?;
+            let current = self.destinations(key).await?;
             let present = keys(&current, |entry| entry.destination.address);
-            let gone = |entry: &&DestinationEntry| !present.contains(&entry.destination.address);
-            let missing: Vec<_> = previous.iter().filter(gone).copied().collect();
+            previous.retain(|entry| !present.contains(&entry.destination.address));
+            missing = std::mem::replace(&mut previous, current);
             if missing.is_empty() {
-                return Ok(current);
+                break;
             }
-            current.extend(missing);
-            previous = current;
         }
+        previous.append(&mut missing);
         Ok(previous)
     }
 
@@ -442,3 +442,6 @@ fn without_hashed(service: &Service) -> Service {
 fn keys<V, K: Eq + Hash>(entries: &[V], key: impl Fn(&V) -> K) -> HashSet<K> {
     entries.iter().map(key).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,288 @@
+//! Verbs against a scripted kernel: what real ones do too rarely to wait for.
+
+use std::sync::{Arc, Mutex};
+
+use rsadm_netlink::fake::{Answer, FakeKernel, acknowledge, done, is_dump, messages, reply};
+use rsadm_netlink::{Header, now};
+
+use super::*;
+use crate::{Family, ForwardingMethod};
+
+const ENOBUFS: i32 = 105;
+const EEXIST: i32 = 17;
+const ESRCH: i32 = 3;
+const FAMILY: u16 = 0x1c;
+
+/// What the scripted kernel is asked, after it has told its family.
+struct Request {
+    header: Header,
+    command: u8,
+    attributes: Vec<u8>,
+}
+
+impl Request {
+    fn service(&self) -> Option<ServiceKey> {
+        let inner =
+            wire::nested(Attributes::new(&self.attributes), IPVS_CMD_ATTR_SERVICE, "service");
+        wire::service(inner.ok()?).ok().map(|entry| entry.service.key)
+    }
+}
+
+/// Verbs over a kernel that answers each request by `script`.
+fn verbs(mut script: impl FnMut(&[Request]) -> Vec<Answer> + Send + 'static) -> Verbs<FakeKernel> {
+    let kernel = FakeKernel::new(move |bytes| {
+        let sent = messages(bytes);
+        if sent[0].0.kind == 16 {
+            let mut family = Message::generic(16, 0, 1, 2);
+            family.put_u16(1, FAMILY).put_u32(3, 1);
+            return vec![
+                reply(sent[0].0, 16, 0, family.payload()).into(),
+                acknowledge(sent[0].0, 0, &[]).into(),
+            ];
+        }
+        let requests: Vec<_> = sent
+            .into_iter()
+            .map(|(header, payload)| Request {
+                header,
+                command: payload[0],
+                attributes: payload[4..].to_vec(),
+            })
+            .collect();
+        script(&requests)
+    });
+    now(Verbs::connect(kernel)).expect("the family is there")
+}
+
+fn mark(number: u32) -> ServiceKey {
+    ServiceKey::mark(number, Family::Ipv4)
+}
+
+fn service_message(header: Header, key: &ServiceKey) -> Vec<u8> {
+    let mut message = Message::generic(FAMILY, 0, IPVS_CMD_NEW_SERVICE, 1);
+    wire::put_service(&mut message, &Service::new(*key, "rr"), ServiceFlags::all());
+    reply(header, FAMILY, 2, message.payload())
+}
+
+fn destination_message(header: Header, port: u16) -> Vec<u8> {
+    let mut message = Message::generic(FAMILY, 0, IPVS_CMD_NEW_DEST, 1);
+    let address = SocketAddr::from(([10, 0, 0, 1], port));
+    let destination = Destination::new(address, ForwardingMethod::MASQUERADE);
+    wire::put_destination(&mut message, &destination);
+    reply(header, FAMILY, 2, message.payload())
+}
+
+fn dump(header: Header, rows: Vec<Vec<u8>>) -> Vec<Answer> {
+    let mut answers: Vec<Answer> = rows.into_iter().map(Answer::from).collect();
+    answers.push(done(header, 0, 0).into());
+    answers
+}
+
+/// A kernel whose dumps show one of these lists of services after the other, the last for ever,
+/// and which has the services of `present`.
+fn changing(dumps: &'static [&'static [u32]], present: &'static [u32]) -> Verbs<FakeKernel> {
+    let mut turn = 0;
+    verbs(move |requests| {
+        let request = &requests[0];
+        match (request.command, is_dump(request.header)) {
+            (IPVS_CMD_GET_SERVICE, true) => {
+                let rows = dumps[turn.min(dumps.len() - 1)];
+                turn += 1;
+                let rows = rows.iter().map(|row| service_message(request.header, &mark(*row)));
+                dump(request.header, rows.collect())
+            }
+            (IPVS_CMD_GET_SERVICE, false) => {
+                let key = request.service().expect("a key");
+                if !present.iter().any(|row| mark(*row) == key) {
+                    return vec![acknowledge(request.header, ESRCH, &[]).into()];
+                }
+                vec![
+                    service_message(request.header, &key).into(),
+                    acknowledge(request.header, 0, &[]).into(),
+                ]
+            }
+            (IPVS_CMD_GET_DEST, true) => dump(request.header, Vec::new()),
+            (command, _) => panic!("not scripted: {command}"),
+        }
+    })
+}
+
+fn marks(table: &[ServiceTable]) -> Vec<u32> {
+    let mark = |table: &ServiceTable| match table.service.service.key {
+        ServiceKey::Mark { mark, .. } => mark,
+        ServiceKey::Address { .. } => 0,
+    };
+    let mut marks: Vec<_> = table.iter().map(mark).collect();
+    marks.sort_unstable();
+    marks
+}
+
+#[test]
+fn a_quiet_table_is_read_twice() {
+    let mut verbs = changing(&[&[1, 2, 3]], &[]);
+    assert_eq!(marks(&now(verbs.table()).expect("a table")), [1, 2, 3]);
+}
+
+#[test]
+fn a_reading_with_a_deletion_is_not_trusted() {
+    // 2 was deleted while the first dump ran, which made it skip 3.
+    let mut verbs = changing(&[&[1, 2, 4], &[1, 3, 4]], &[]);
+    assert_eq!(marks(&now(verbs.table()).expect("a table")), [1, 3, 4]);
+}
+
+#[test]
+fn under_endless_deletions_every_service_is_asked_for() {
+    let dumps: &[&[u32]] = &[
+        &[1, 2, 9],
+        &[1, 3, 8],
+        &[2, 3, 7],
+        &[1, 2, 6],
+        &[1, 3, 5],
+        &[2, 3, 4],
+        &[1, 2, 3, 10],
+        &[1, 2, 11],
+    ];
+    let mut verbs = changing(dumps, &[1, 2, 3, 10]);
+    assert_eq!(marks(&now(verbs.table()).expect("a table")), [1, 2, 3, 10]);
+}
+
+#[test]
+fn long_lists_of_destinations_are_settled_too() {
+    let mut turn = 0;
+    let mut verbs = verbs(move |requests| {
+        let request = &requests[0];
+        let ports: Vec<u16> = match turn {
+            0 => (1..20).collect(),
+            _ => (2..22).collect(),
+        };
+        turn += 1;
+        let rows = ports.into_iter().map(|port| destination_message(request.header, port));
+        dump(request.header, rows.collect())
+    });
+    let read = now(verbs.settled_destinations(&mark(1))).expect("destinations");
+    let ports: Vec<_> = read.iter().map(|entry| entry.destination.address.port()).collect();
+    assert_eq!(ports, (2..22).collect::<Vec<_>>());
+}
+
+#[test]
+fn lost_acknowledgements_are_looked_up_in_the_table() {
+    let mut verbs = verbs(|requests| {
+        let request = &requests[0];
+        match request.command {
+            IPVS_CMD_NEW_SERVICE => vec![Answer::Errno(ENOBUFS)],
+            // The kernel carried out the first and, of the others, nobody knows.
+            IPVS_CMD_GET_SERVICE if request.service() == Some(mark(1)) => vec![
+                service_message(request.header, &mark(1)).into(),
+                acknowledge(request.header, 0, &[]).into(),
+            ],
+            _ => vec![acknowledge(request.header, ESRCH, &[]).into()],
+        }
+    });
+    let changes = [1, 2].map(|number| Change::AddService(Service::new(mark(number), "rr")));
+    let report = now(verbs.apply(&changes)).expect("a report");
+    assert_eq!((report.applied, report.unknown.as_slice()), (1, &[1][..]));
+    assert!(!report.is_complete());
+}
+
+#[test]
+fn a_refusal_in_a_batch_names_its_change() {
+    let mut verbs = verbs(|requests| {
+        let last = requests.len() - 1;
+        vec![
+            acknowledge(requests[1].header, EEXIST, &[]).into(),
+            acknowledge(requests[last].header, 0, &[]).into(),
+        ]
+    });
+    let changes = [1, 2, 3].map(|number| Change::AddService(Service::new(mark(number), "rr")));
+    let report = now(verbs.apply(&changes)).expect("a report");
+    assert_eq!(report.applied, 2);
+    let (index, refused) = &report.refused[0];
+    assert_eq!(*index, 1);
+    assert_eq!(refused.to_string(), "cannot add service fwmark://2: the service exists");
+}
+
+#[test]
+fn a_daemon_that_is_stopped_without_an_answer_is_looked_for() {
+    for (runs, stopped) in [(false, true), (true, false)] {
+        let mut verbs = verbs(move |requests| {
+            let request = &requests[0];
+            match request.command {
+                IPVS_CMD_DEL_DAEMON => Vec::new(),
+                IPVS_CMD_GET_DAEMON => {
+                    let mut message = Message::generic(FAMILY, 0, IPVS_CMD_NEW_DAEMON, 1);
+                    wire::put_daemon(&mut message, &Daemon::new(Role::Master, "lo"));
+                    let row = reply(request.header, FAMILY, 2, message.payload());
+                    dump(request.header, if runs { vec![row] } else { Vec::new() })
+                }
+                command => panic!("not scripted: {command}"),
+            }
+        });
+        let result = now(verbs.stop_daemon(Role::Master, 0));
+        assert_eq!(result.is_ok(), stopped, "{result:?}");
+    }
+}
+
+#[test]
+fn the_plain_table_must_agree_with_the_dump() {
+    const TITLE: &str = "IP Virtual Server version 1.2.1 (size=4096)\n\
+        Prot LocalAddress:Port Scheduler Flags\n\
+        \x20 -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n";
+    let row = |mark: &u32| {
+        format!(
+            "FWM  {mark:08X} rr \n  -> 0A0000{mark:02X}:0050      Masq    1      2          3\n"
+        )
+    };
+    let rows = |marks: &[u32]| {
+        let rows: Vec<_> = marks.iter().map(row).collect();
+        TITLE.to_owned() + &rows.concat()
+    };
+    for (plain, agrees) in
+        [(&[1, 2][..], true), (&[2, 1], false), (&[1], false), (&[1, 2, 3], false)]
+    {
+        let text = rows(plain);
+        let services = [1, 2].map(|number| ServiceEntry {
+            service: Service::new(mark(number), "rr"),
+            statistics: crate::Statistics::default(),
+        });
+        let table = PlainTable::from_reader(text.as_bytes()).expect("a title");
+        let joined = join(services.to_vec(), table);
+        assert_eq!(joined.is_ok(), agrees, "{plain:?}");
+        if let Ok(joined) = joined {
+            assert_eq!(joined[1].destinations[0].inactive_connections, 3);
+        }
+    }
+}
+
+#[test]
+fn a_patch_sends_the_mask_and_the_old_values() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let mut verbs = {
+        let seen = Arc::clone(&seen);
+        verbs(move |requests| {
+            let request = &requests[0];
+            let acknowledged = acknowledge(request.header, 0, &[]).into();
+            match request.command {
+                IPVS_CMD_GET_SERVICE => {
+                    vec![service_message(request.header, &mark(1)).into(), acknowledged]
+                }
+                IPVS_CMD_SET_SERVICE => {
+                    seen.lock().expect("lock").clone_from(&request.attributes);
+                    vec![acknowledged]
+                }
+                command => panic!("not scripted: {command}"),
+            }
+        })
+    };
+    let patch = ServicePatch {
+        flags: ServiceFlags::ONE_PACKET,
+        flags_mask: ServiceFlags::ONE_PACKET,
+        ..ServicePatch::default()
+    };
+    now(verbs.patch_service(&mark(1), &patch)).expect("patched");
+    let sent = seen.lock().expect("lock").clone();
+    let inner =
+        wire::nested(Attributes::new(&sent), IPVS_CMD_ATTR_SERVICE, "service").expect("one");
+    let flags = inner.clone().find(|attribute| attribute.kind == IPVS_SVC_ATTR_FLAGS);
+    let bits = ServiceFlags::ONE_PACKET.bits().to_ne_bytes();
+    assert_eq!(flags.map(|flags| flags.value.to_vec()), Some([bits, bits].concat()));
+    assert_eq!(wire::service(inner).expect("one").service.scheduler, "rr");
+}
