@@ -7,8 +7,10 @@
 //! - [`kernels`] and [`tools`] say which: kernels to boot, and the tools to compare with;
 //! - [`boot`] boots a kernel around one command, [`guest`] is the first process inside it;
 //! - [`lab`] builds the two-node cluster inside, [`http`] answers in its pods;
+//! - [`bench`] measures in such a kernel;
 //! - [`harness`] is what a kernel test is written with, [`suites`] runs many such tests.
 
+pub mod bench;
 pub mod boot;
 pub mod error;
 pub mod guest;

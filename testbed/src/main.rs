@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::ExitCode};
 
-use testbed::{Context as _, Error, Result, boot, guest, lab::Lab, suites};
+use testbed::{Context as _, Error, Result, bench, boot, guest, lab::Lab, suites};
 
 fn main() -> ExitCode {
     if guest::is_first_process() {
@@ -29,6 +29,7 @@ fn run(arguments: &[String]) -> Result<i32> {
             lab.send_traffic()?;
             lab.run(node, &command.iter().map(|&word| word.to_owned()).collect::<Vec<_>>())
         }
+        ["bench", rsadm, ipvsadm] => bench::main(Path::new(rsadm), Path::new(ipvsadm)).map(|()| 0),
         ["suites", list, filter @ ..] => suites::run(list, filter),
         _ => Err(Error::new("started by `cargo xtask`, not by hand")),
     }

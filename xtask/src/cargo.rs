@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::Value;
-use testbed::{Context as _, Error, Result, suites::Suite};
+use testbed::{Context as _, Error, Layout, Result, suites::Suite};
 
 /// The cargo that runs this program.
 pub(crate) fn command() -> Command {
@@ -25,8 +25,18 @@ pub(crate) fn workspace() -> PathBuf {
 
 /// Builds the programs of these packages.
 pub(crate) fn build(packages: &[&str]) -> Result<()> {
+    build_with(packages, &[])
+}
+
+/// Builds the programs of these packages, optimised, and answers the folder that they are in.
+pub(crate) fn build_release(packages: &[&str]) -> Result<PathBuf> {
+    build_with(packages, &["--release"])?;
+    Ok(Layout::of_this_program()?.programs().with_file_name("release"))
+}
+
+fn build_with(packages: &[&str], options: &[&str]) -> Result<()> {
     let mut build = command();
-    build.args(["build", "--quiet", "--bins"]);
+    build.args(["build", "--quiet", "--bins"]).args(options);
     for package in packages {
         build.args(["--package", package]);
     }

@@ -1,5 +1,6 @@
-//! Tasks of the project: `cargo xtask lab`, `cargo xtask test`.
+//! Tasks of the project: `cargo xtask lab`, `cargo xtask test`, `cargo xtask bench`.
 
+mod bench;
 mod cargo;
 mod lab;
 mod test;
@@ -21,6 +22,8 @@ struct Arguments {
 enum Task {
     /// Boot a kernel, build the two-node cluster in it, and look around
     Lab(lab::Arguments),
+    /// Measure ours beside the kernel's limit and the classic tools
+    Bench(bench::Arguments),
     /// Run every test, those that need a kernel on 6.1, 6.12 and 7.2
     Test(test::Arguments),
 }
@@ -43,6 +46,7 @@ fn choice(text: &str) -> Result<Choice, String> {
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Lab(arguments) => lab::run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
     };
     match result {

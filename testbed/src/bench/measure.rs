@@ -1,0 +1,72 @@
+//! Times a process from outside.
+
+use std::{
+    fs,
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{Context, Error, Result};
+
+/// How often a process is asked how much memory it has used at the most.
+const SAMPLE: Duration = Duration::from_millis(2);
+
+/// One run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run {
+    pub(super) time: Duration,
+    /// The most resident memory (`VmHWM`) that was seen, in KiB; 0 where nothing was looked at.
+    pub(super) memory: u64,
+}
+
+/// Times what runs in this process.
+pub(super) fn time<T>(work: impl FnOnce() -> Result<T>) -> Result<(Run, T)> {
+    let start = Instant::now();
+    let value = work()?;
+    Ok((Run { time: start.elapsed(), memory: 0 }, value))
+}
+
+/// Times a command that must succeed.
+pub(super) fn run(command: &mut Command) -> Result<Run> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let start = Instant::now();
+    let mut child = command.spawn().context(|| format!("cannot run {program}"))?;
+    let status_file = format!("/proc/{}/status", child.id());
+    let ended = AtomicBool::new(false);
+    let (status, time, memory) = thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut most = 0;
+            while !ended.load(Ordering::Relaxed) {
+                most = most.max(high_water(&status_file));
+                thread::sleep(SAMPLE);
+            }
+            most
+        });
+        let status = child.wait();
+        let time = start.elapsed();
+        ended.store(true, Ordering::Relaxed);
+        (status, time, watcher.join().unwrap_or_default())
+    });
+    let status = status.context(|| format!("cannot wait for {program}"))?;
+    if status.success() {
+        Ok(Run { time, memory })
+    } else {
+        Err(Error::new(format!("{program} failed: {status}")))
+    }
+}
+
+/// `VmHWM` of a process, in KiB.
+fn high_water(status_file: &str) -> u64 {
+    let status = fs::read_to_string(status_file).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|value| value.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+}
+
+/// The run in the middle.
+pub(super) fn median(runs: &[Run]) -> Duration {
+    let mut times: Vec<_> = runs.iter().map(|run| run.time).collect();
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}

@@ -1,0 +1,213 @@
+//! The speed table: ours, the bare limit of the kernel, and the classic tool, in one run.
+//!
+//! Absolute times mean little on a shared machine, so the limit and ours are run in turn, several
+//! times, and the medians are compared.
+
+mod bare;
+mod measure;
+
+use std::{
+    fmt::Write as _,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use crate::{Context, Error, Result};
+use bare::Bare;
+use measure::{Run, median};
+
+/// Size of the table: services, and destinations of each.
+const SERVICES: u32 = 10_000;
+const DESTINATIONS: u32 = 10;
+/// How often the limit and ours are run in turn.
+const ROUNDS: usize = 5;
+/// The classic tool restores this part of the table; all of it would take minutes.
+const PEER_PART: u32 = 20;
+/// How often an empty table is listed in turn.
+const STARTS: usize = 40;
+
+/// One line of the table.
+struct Row {
+    work: &'static str,
+    limit: Option<Duration>,
+    ours: Duration,
+    peer: Duration,
+    target: &'static str,
+    memory: u64,
+}
+
+/// Runs every benchmark in the caller's namespace, which must be one to throw away, and prints the
+/// table. `rsadm` is the program to
+/// measure, `ipvsadm` the one to compare with.
+pub fn main(rsadm: &Path, ipvsadm: &Path) -> Result<()> {
+    let bench = Bench::new(rsadm, ipvsadm)?;
+    let rows = [bench.start()?, bench.restore()?, bench.plain()?, bench.statistics()?];
+    println!("{SERVICES} services x {DESTINATIONS} destinations; medians of {ROUNDS}");
+    println!(
+        "{:34} {:>9} {:>9} {:>9} {:>11} {:>8} {:>11} {:>9}",
+        "work", "limit", "ours", "ipvsadm", "ours/limit", "target", "ipvsadm/our", "memory"
+    );
+    for row in rows {
+        println!("{}", row.line());
+    }
+    Ok(())
+}
+
+impl Row {
+    fn line(&self) -> String {
+        let seconds = |time: Duration| format!("{:.4}", time.as_secs_f64());
+        let against = self.limit.unwrap_or(self.peer);
+        format!(
+            "{:34} {:>9} {:>9} {:>9} {:>11.2} {:>8} {:>11.1} {:>5} MiB",
+            self.work,
+            self.limit.map_or_else(String::new, seconds),
+            seconds(self.ours),
+            seconds(self.peer),
+            self.ours.as_secs_f64() / against.as_secs_f64(),
+            self.target,
+            self.peer.as_secs_f64() / self.ours.as_secs_f64(),
+            self.memory / 1024,
+        )
+    }
+}
+
+/// Where and with what to measure.
+struct Bench<'a> {
+    rsadm: &'a Path,
+    ipvsadm: &'a Path,
+    folder: tempfile::TempDir,
+}
+
+impl<'a> Bench<'a> {
+    fn new(rsadm: &'a Path, ipvsadm: &'a Path) -> Result<Self> {
+        let folder = tempfile::tempdir().context(|| "cannot make a folder".into())?;
+        let bench = Self { rsadm, ipvsadm, folder };
+        bench.write("all", SERVICES)?;
+        bench.write("part", SERVICES / PEER_PART)?;
+        Ok(bench)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a table in the format of `ipvsadm -S`.
+    fn write(&self, name: &str, services: u32) -> Result<()> {
+        let mut text = String::new();
+        for service in 0..services {
+            let virtual_address = bare::service_address(service);
+            let _ = writeln!(text, "-A -t {virtual_address} -s rr");
+            for destination in 0..DESTINATIONS {
+                let address = bare::destination_address(service, destination);
+                let _ = writeln!(text, "-a -t {virtual_address} -r {address} -m -w 1");
+            }
+        }
+        fs::write(self.file(name), text).context(|| "cannot write a table".into())
+    }
+
+    /// Runs a program, its output into a file.
+    fn run(&self, program: &Path, arguments: &[&str], input: Option<&str>) -> Result<Run> {
+        let mut command = Command::new(program);
+        let output = File::create(self.file("output")).context(|| "cannot write output".into())?;
+        command.args(arguments).stdout(output).stdin(match input {
+            Some(name) => {
+                Stdio::from(File::open(self.file(name)).context(|| "cannot read".into())?)
+            }
+            None => Stdio::null(),
+        });
+        measure::run(&mut command)
+    }
+
+    /// Process start, connecting, and an empty table.
+    fn start(&self) -> Result<Row> {
+        let (mut ours, mut peers) = (Vec::new(), Vec::new());
+        for _ in 0..STARTS {
+            ours.push(self.run(self.rsadm, &["ipvs", "list", "-n"], None)?);
+            peers.push(self.run(self.ipvsadm, &["-L", "-n"], None)?);
+        }
+        Ok(Row {
+            work: "start: list an empty table",
+            limit: None,
+            ours: median(&ours),
+            peer: median(&peers),
+            target: "<= 1",
+            memory: memory(&ours),
+        })
+    }
+
+    fn restore(&self) -> Result<Row> {
+        let messages = Bare::table(SERVICES, DESTINATIONS);
+        let file = self.file("all");
+        let file = file.to_string_lossy();
+        let (mut limits, mut ours) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            Bare::connect()?.flush()?;
+            limits.push(Bare::connect()?.restore(&messages)?);
+            Bare::connect()?.flush()?;
+            ours.push(self.run(self.rsadm, &["ipvs", "restore", &file], None)?);
+        }
+        let listed = Bare::connect()?.services()?.len();
+        if listed != SERVICES as usize {
+            return Err(Error::new(format!("{listed} services were restored, not {SERVICES}")));
+        }
+        Bare::connect()?.flush()?;
+        let part = self.run(self.ipvsadm, &["-R"], Some("part"))?;
+        Bare::connect()?.flush()?;
+        Bare::connect()?.restore(&messages)?;
+        Ok(Row {
+            work: "restore (ipvsadm: a 20th, x 20)",
+            limit: Some(median(&limits)),
+            ours: median(&ours),
+            peer: part.time * PEER_PART,
+            target: "<= 1.5",
+            memory: memory(&ours),
+        })
+    }
+
+    fn plain(&self) -> Result<Row> {
+        let limit = || Bare::connect()?.plain();
+        self.compare("list -n", limit, &["ipvs", "list", "-n"], &["-L", "-n"], "<= 1.3")
+    }
+
+    fn statistics(&self) -> Result<Row> {
+        let limit = || Bare::connect()?.destinations();
+        let ours = ["ipvs", "list", "-n", "--stats"];
+        self.compare("list -n --stats", limit, &ours, &["-L", "-n", "--stats"], "<= 1.1")
+    }
+
+    fn compare(
+        &self,
+        work: &'static str,
+        limit: impl Fn() -> Result<Run>,
+        arguments: &[&str],
+        peers: &[&str],
+        target: &'static str,
+    ) -> Result<Row> {
+        let (mut limits, mut ours) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            limits.push(limit()?);
+            ours.push(self.run(self.rsadm, arguments, None)?);
+        }
+        let lines = fs::read_to_string(self.file("output")).unwrap_or_default().lines().count();
+        let least = (SERVICES * (DESTINATIONS + 1)) as usize;
+        if lines < least {
+            return Err(Error::new(format!("{work} printed {lines} lines, not {least}")));
+        }
+        let peer = self.run(self.ipvsadm, peers, None)?;
+        Ok(Row {
+            work,
+            limit: Some(median(&limits)),
+            ours: median(&ours),
+            peer: peer.time,
+            target,
+            memory: memory(&ours),
+        })
+    }
+}
+
+/// The most memory of any run, in KiB.
+fn memory(runs: &[Run]) -> u64 {
+    runs.iter().map(|run| run.memory).max().unwrap_or_default()
+}
