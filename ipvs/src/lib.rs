@@ -7,6 +7,9 @@ mod daemon;
 mod destination;
 mod error;
 mod fields;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod key;
 mod lines;
 mod modules;
