@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use ipvs::ServiceTable;
+
 use super::reader;
 use super::script::write::{self, Detail};
 use crate::failure::Result;
@@ -15,11 +17,17 @@ pub(super) fn run(full: bool, out: &mut impl Write) -> Result<()> {
     if full {
         write::timeouts(out, &client.timeouts()?)?;
     }
-    for entry in &table {
-        let service = &entry.service.service;
+    for ServiceTable { service, mut destinations } in table {
+        let service = &service.service;
         write::service(out, service, detail)?;
-        // In the kernel's order, which the destinations will have again.
-        for row in &entry.destinations {
+        if full {
+            // The kernel puts the last that was added first, and the schedulers sh and dh give
+            // clients to destinations by this order.
+            destinations.reverse();
+        } else {
+            destinations.sort_by_key(|row| row.destination.address);
+        }
+        for row in &destinations {
             write::destination(out, &service.key, &row.destination, detail)?;
         }
     }

@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 use std::process::{Command, ExitCode};
+use std::thread;
+use std::time::Duration;
 
 use testbed::harness::{Case, Context, Failure, Need};
 use testbed::process::Captured;
@@ -90,9 +92,31 @@ fn same<A: PartialEq<B> + Debug, B: Debug>(ctx: &Context, name: &str, expected: 
     let name = if equal {
         name.to_owned()
     } else {
-        format!("{name}\n    expected {expected:?}\n    got      {got:?}")
+        let told = |value: &dyn Debug| format!("{value:?}").chars().take(2000).collect::<String>();
+        let (expected, got) = (told(&expected), told(&got));
+        format!("{name}\n    expected {expected}\n    got      {got}")
     };
     ctx.check(&name, equal);
+}
+
+/// Asks until the answer is as expected, within bounds: the kernel adds its counters up every two
+/// seconds.
+fn settles<T: PartialEq + Debug>(
+    ctx: &Context,
+    name: &str,
+    expected: T,
+    ask: impl Fn() -> Result<T>,
+) -> Result<()> {
+    let mut got = ask()?;
+    for _ in 0..100 {
+        if got == expected {
+            break;
+        }
+        thread::sleep(Duration::from_millis(100));
+        got = ask()?;
+    }
+    same(ctx, name, expected, got);
+    Ok(())
 }
 
 /// Makes a table by a script.

@@ -1,8 +1,8 @@
 //! The listing for those whom the kernel shows the plain table only.
 
 use ipvs::{
-    DestinationSummary, Error, Family, Info, PlainKey, PlainPersistence, PlainService, Proc,
-    Service, ServiceEntry, ServiceFlags, ServiceKey, Statistics,
+    DestinationSummary, Error, Family, Info, Netmask, PlainKey, PlainPersistence, PlainService,
+    Proc, Service, ServiceEntry, ServiceFlags, ServiceKey, Statistics,
 };
 use rustix::time::{ClockId, clock_getres};
 
@@ -36,11 +36,7 @@ fn entry(plain: PlainService, ticks: u32) -> (ServiceEntry, Vec<DestinationSumma
     let PlainService { key, scheduler, one_packet, persistence, destinations } = plain;
     let key = match key {
         PlainKey::Address { protocol, address } => ServiceKey::Address { protocol, address },
-        // The family is not shown. That of the destinations is the service's but for tunnels.
-        PlainKey::Mark(mark) => {
-            let first = destinations.first().map(|destination| destination.address.ip());
-            ServiceKey::mark(mark, first.map_or(Family::Ipv4, Family::of))
-        }
+        PlainKey::Mark(mark) => ServiceKey::mark(mark, family(persistence, &destinations)),
     };
     let mut service = Service::new(key, scheduler);
     service.flags.set(ServiceFlags::ONE_PACKET, one_packet == Some(true));
@@ -49,6 +45,19 @@ fn entry(plain: PlainService, ticks: u32) -> (ServiceEntry, Vec<DestinationSumma
         service = service.persistent(seconds(persistence, ticks));
     }
     (ServiceEntry { service, statistics: Statistics::default() }, destinations)
+}
+
+/// The family of a firewall mark, which is not shown but shows: no mask of IPv4 clients looks like
+/// a prefix length, and destinations are of another family than their service in tunnels only.
+fn family(persistence: Option<PlainPersistence>, destinations: &[DestinationSummary]) -> Family {
+    if let Some(persistence) = persistence {
+        let length = match persistence.netmask(Family::Ipv6) {
+            Netmask::V6(length) => length,
+            Netmask::V4(_) => 0,
+        };
+        return if (1..=128).contains(&length) { Family::Ipv6 } else { Family::Ipv4 };
+    }
+    destinations.first().map_or(Family::Ipv4, |first| Family::of(first.address.ip()))
 }
 
 /// The kernel keeps the timeout as seconds times ticks and shows the product.
@@ -77,7 +86,9 @@ mod tests {
             \x20 -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n\
             UDP  0AF3150E:22B0 rr ops persistent 36000 FFFFFF00\n\
             \x20 -> 0AF40320:0050      Masq    1      0          2         \n\
-            FWM  00000007 wlc \n";
+            FWM  00000007 wlc \n\
+            FWM  00000009 wlc persistent 1000 80000000\n\
+            FWM  0000000A wlc persistent 1000 FF000000\n";
         let table = PlainTable::from_reader(&file[..]).expect("a title");
         let rows: Vec<_> = table.map(|row| entry(row.expect("a row"), 100)).collect();
         let first = &rows[0].0.service;
@@ -86,7 +97,8 @@ mod tests {
         assert_eq!(first.timeout, 360);
         assert!(!first.netmask.is_host());
         assert_eq!(rows[0].1[0].inactive_connections, 2);
-        assert_eq!(rows[1].0.service.key, "fwmark://7".parse().expect("a key"));
+        let keys = rows[1..].iter().map(|row| row.0.service.key.to_string());
+        assert_eq!(keys.collect::<Vec<_>>(), ["fwmark://7", "fwmark6://9", "fwmark://10"]);
     }
 
     #[test]
