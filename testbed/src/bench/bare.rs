@@ -161,7 +161,7 @@ impl Bare {
                 self.finish(|_| ())
             })
         };
-        time(send).map(|(run, ())| run)
+        time(send)
     }
 
     fn dump(&mut self, message: &Message, each: impl FnMut(&[u8])) -> Result<()> {
@@ -190,7 +190,7 @@ impl Bare {
             while file.read(&mut buffer).context(|| format!("cannot read {path}"))? > 0 {}
             Ok(())
         };
-        time(read).map(|(run, ())| run)
+        time(read)
     }
 
     /// One dump of the services, and one of the destinations of each. The requests are made
@@ -211,6 +211,6 @@ impl Bare {
             self.dump(&all, |_| ())?;
             requests.iter().try_for_each(|request| self.dump(request, |_| ()))
         };
-        time(read).map(|(run, ())| run)
+        time(read)
     }
 }

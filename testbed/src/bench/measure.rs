@@ -1,6 +1,7 @@
 //! Times a process from outside.
 
 use std::{
+    ffi::OsStr,
     fs,
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
@@ -22,10 +23,12 @@ pub(super) struct Run {
 }
 
 /// Times what runs in this process.
-pub(super) fn time<T>(work: impl FnOnce() -> Result<T>) -> Result<(Run, T)> {
+pub(super) fn time(work: impl FnOnce() -> Result<()>) -> Result<Run> {
     let start = Instant::now();
-    let value = work()?;
-    Ok((Run { time: start.elapsed(), memory: 0 }, value))
+    work()?;
+    let time = start.elapsed();
+    eprintln!("  {:>9.4} s  the bare limit", time.as_secs_f64());
+    Ok(Run { time, memory: 0 })
 }
 
 /// Times a command that must succeed.
@@ -51,6 +54,8 @@ pub(super) fn run(command: &mut Command) -> Result<Run> {
     });
     let status = status.context(|| format!("cannot wait for {program}"))?;
     if status.success() {
+        let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
+        eprintln!("  {:>9.4} s  {program} {}", time.as_secs_f64(), arguments.join(" "));
         Ok(Run { time, memory })
     } else {
         Err(Error::new(format!("{program} failed: {status}")))

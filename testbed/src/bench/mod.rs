@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Context, Error, Result};
+use crate::{Context, Error, Result, namespace::Namespace};
 use bare::Bare;
 use measure::{Run, median};
 
@@ -38,18 +38,22 @@ struct Row {
     memory: u64,
 }
 
-/// Runs every benchmark in the caller's namespace, which must be one to throw away, and prints the
-/// table. `rsadm` is the program to
+/// Runs every benchmark and prints the table. `rsadm` is the program to
 /// measure, `ipvsadm` the one to compare with.
 pub fn main(rsadm: &Path, ipvsadm: &Path) -> Result<()> {
     let bench = Bench::new(rsadm, ipvsadm)?;
-    let rows = [bench.start()?, bench.restore()?, bench.plain()?, bench.statistics()?];
+    let full = Namespace::new("full")?;
+    let start = full.enter(|| bench.start())?;
+    let restore = bench.restore()?;
+    full.enter(|| Bare::connect()?.restore(&Bare::table(SERVICES, DESTINATIONS)))?;
+    let plain = full.enter(|| bench.plain())?;
+    let statistics = full.enter(|| bench.statistics())?;
     println!("{SERVICES} services x {DESTINATIONS} destinations; medians of {ROUNDS}");
     println!(
         "{:34} {:>9} {:>9} {:>9} {:>11} {:>8} {:>11} {:>9}",
         "work", "limit", "ours", "ipvsadm", "ours/limit", "target", "ipvsadm/our", "memory"
     );
-    for row in rows {
+    for row in [start, restore, plain, statistics] {
         println!("{}", row.line());
     }
     Ok(())
@@ -137,25 +141,21 @@ impl<'a> Bench<'a> {
         })
     }
 
+    /// Each run has a namespace of its own: the kernel keeps deleted destinations for two minutes
+    /// and searches them, one by one, for each that is added.
     fn restore(&self) -> Result<Row> {
         let messages = Bare::table(SERVICES, DESTINATIONS);
         let file = self.file("all");
         let file = file.to_string_lossy();
         let (mut limits, mut ours) = (Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
-            Bare::connect()?.flush()?;
-            limits.push(Bare::connect()?.restore(&messages)?);
-            Bare::connect()?.flush()?;
-            ours.push(self.run(self.rsadm, &["ipvs", "restore", &file], None)?);
+        for round in 0..ROUNDS {
+            let fresh = |name| Namespace::new(&format!("{name}{round}"));
+            limits.push(once(&fresh("limit")?, SERVICES, || Bare::connect()?.restore(&messages))?);
+            let restore = || self.run(self.rsadm, &["ipvs", "restore", &file], None);
+            ours.push(once(&fresh("ours")?, SERVICES, restore)?);
         }
-        let listed = Bare::connect()?.services()?.len();
-        if listed != SERVICES as usize {
-            return Err(Error::new(format!("{listed} services were restored, not {SERVICES}")));
-        }
-        Bare::connect()?.flush()?;
-        let part = self.run(self.ipvsadm, &["-R"], Some("part"))?;
-        Bare::connect()?.flush()?;
-        Bare::connect()?.restore(&messages)?;
+        let restore = || self.run(self.ipvsadm, &["-R"], Some("part"));
+        let part = once(&Namespace::new("peer")?, SERVICES / PEER_PART, restore)?;
         Ok(Row {
             work: "restore (ipvsadm: a 20th, x 20)",
             limit: Some(median(&limits)),
@@ -205,6 +205,23 @@ impl<'a> Bench<'a> {
             memory: memory(&ours),
         })
     }
+}
+
+/// Measures work that fills the namespace's table with this many services, and empties it.
+fn once(
+    namespace: &Namespace,
+    services: u32,
+    work: impl FnOnce() -> Result<Run> + Send,
+) -> Result<Run> {
+    namespace.enter(|| {
+        let run = work()?;
+        let listed = Bare::connect()?.services()?.len();
+        Bare::connect()?.flush()?;
+        if listed == services as usize {
+            return Ok(run);
+        }
+        Err(Error::new(format!("{listed} services were restored, not {services}")))
+    })
 }
 
 /// The most memory of any run, in KiB.
