@@ -53,8 +53,8 @@ fn mistakes_on_the_command_line() {
             "`rsadm ipvs list --help` tells more",
         ),
         (
-            "ipvs list -o xml",
-            "invalid value 'xml' for '--output <FORMAT>' [possible values: classic, table, json, \
+            "ipvs list -o plain",
+            "invalid value 'plain' for '--output <FORMAT>' [possible values: classic, table, json, \
              ndjson, yaml]",
             "`rsadm ipvs list --help` tells more",
         ),

@@ -1,5 +1,7 @@
 //! Names of hosts and ports, both ways.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -33,24 +35,38 @@ pub(super) fn endpoint(
     if address.is_ipv6() { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-/// The names that this system knows, for what ipvsadm saved with names.
-pub(super) struct System;
+/// The names that this system knows, for what ipvsadm saved with names. Each is looked up once.
+#[derive(Default)]
+pub(super) struct System {
+    hosts: RefCell<HashMap<String, Option<IpAddr>>>,
+    ports: RefCell<HashMap<(String, Protocol), Option<u16>>>,
+}
 
 impl values::Names for System {
-    /// IPv4 first: that is what ipvsadm means by a name.
     fn host(&self, name: &str) -> Option<IpAddr> {
-        let found: Vec<_> = addresses(Some(name), None, 0)?.collect();
-        let v4 = found.iter().find(|address| address.is_ipv4());
-        v4.or(found.first()).map(SocketAddr::ip)
+        let mut hosts = self.hosts.borrow_mut();
+        *hosts.entry(name.to_owned()).or_insert_with(|| host(name))
     }
 
     fn port(&self, name: &str, protocol: Protocol) -> Option<u16> {
-        let socket_type = match protocol {
-            Protocol::UDP => SockType::DGram.into(),
-            _ => SockType::Stream.into(),
-        };
-        addresses(None, Some(name), socket_type)?.next().map(|address| address.port())
+        let mut ports = self.ports.borrow_mut();
+        *ports.entry((name.to_owned(), protocol)).or_insert_with(|| port(name, protocol))
     }
+}
+
+/// IPv4 first: that is what ipvsadm means by a name.
+fn host(name: &str) -> Option<IpAddr> {
+    let found: Vec<_> = addresses(Some(name), None, 0)?.collect();
+    let v4 = found.iter().find(|address| address.is_ipv4());
+    v4.or(found.first()).map(SocketAddr::ip)
+}
+
+fn port(name: &str, protocol: Protocol) -> Option<u16> {
+    let socket_type = match protocol {
+        Protocol::UDP => SockType::DGram.into(),
+        _ => SockType::Stream.into(),
+    };
+    addresses(None, Some(name), socket_type)?.next().map(|address| address.port())
 }
 
 fn addresses(
@@ -79,8 +95,11 @@ mod tests {
 
     #[test]
     fn this_host_has_a_name() {
-        assert_eq!(System.host("localhost"), Some(IpAddr::from([127, 0, 0, 1])));
-        assert_eq!(System.host("no such host"), None);
-        assert_eq!(System.port("no-such-port", Protocol::TCP), None);
+        let system = System::default();
+        for _ in 0..2 {
+            assert_eq!(system.host("localhost"), Some(IpAddr::from([127, 0, 0, 1])));
+            assert_eq!(system.host("no such host"), None);
+            assert_eq!(system.port("no-such-port", Protocol::TCP), None);
+        }
     }
 }

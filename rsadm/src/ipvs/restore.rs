@@ -23,7 +23,8 @@ const PART: usize = 2048;
 /// Makes the changes of a script, or with `sync` those that lead to the table it describes.
 pub(super) fn run(file: Option<&Path>, sync: bool) -> Result<()> {
     let (name, input) = read(file)?;
-    let items = script::parse(&input, &System).map_err(|problems| mistakes(&name, &problems))?;
+    let items =
+        script::parse(&input, &System::default()).map_err(|problems| mistakes(&name, &problems))?;
     if sync {
         let wanted = Wanted::of(items).map_err(|problems| mistakes(&name, &problems))?;
         return synchronise(&wanted);

@@ -9,15 +9,8 @@ use testbed::harness::{Context, Outcome};
 use crate::pair::Pair;
 use crate::tables::MIXED;
 
-const FLAGS: [&str; 7] = [
-    "--stats",
-    "--rate",
-    "--thresholds",
-    "--persistent-conn",
-    "--tun-info",
-    "--exact",
-    "--nosort",
-];
+const FLAGS: [&str; 7] =
+    ["--stats", "--rate", "--thresholds", "--persistent-conn", "--tun-info", "--exact", "--nosort"];
 
 fn with_every_subset(ctx: &Context, lists: &[&str], flags: usize) -> Outcome {
     let mut pair = Pair::new(ctx, MIXED)?;
@@ -56,7 +49,8 @@ pub(crate) fn services(ctx: &Context) -> Outcome {
         let words: Vec<&str> = line.split(' ').skip(1).collect();
         let count = if words.get(2) == Some(&"-6") { 3 } else { 2 };
         for list in ["-Ln", "-L"] {
-            let words: Vec<&str> = [list].into_iter().chain(words[..count].iter().copied()).collect();
+            let words: Vec<&str> =
+                [list].into_iter().chain(words[..count].iter().copied()).collect();
             pair.compare(&words, b"")?;
         }
     }
@@ -209,9 +203,18 @@ pub(crate) fn names(ctx: &Context) -> Outcome {
     }
     let mut script = String::new();
     let ports = ["80", "7777", "7778", "7779", "7780", "7783", "7785", "7788", "7789"];
-    for address in
-        ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.6", "10.0.0.9", "[2001:db8::1]", "[2001:db8::2]", "[2001:db8::3]", "[2001:db8::4]", "[2001:db8::9]"]
-    {
+    for address in [
+        "10.0.0.1",
+        "10.0.0.2",
+        "10.0.0.3",
+        "10.0.0.6",
+        "10.0.0.9",
+        "[2001:db8::1]",
+        "[2001:db8::2]",
+        "[2001:db8::3]",
+        "[2001:db8::4]",
+        "[2001:db8::9]",
+    ] {
         for (index, port) in ports.iter().enumerate() {
             let protocol = ["-t", "-u", "--sctp-service"][index % 3];
             for protocol in [protocol, "-t"] {
@@ -246,8 +249,22 @@ pub(crate) fn names(ctx: &Context) -> Outcome {
         pair.compare(&["-A", "-t", &format!("{host}:80")], b"")?;
     }
     for port in [
-        "onlysctp", "onlyudp", "onlytcp", "aliassctp", "odd", "over", "5555", "+7", "HTTP", "www",
-        "first", "second", "no", "last", "bad", "bad2",
+        "onlysctp",
+        "onlyudp",
+        "onlytcp",
+        "aliassctp",
+        "odd",
+        "over",
+        "5555",
+        "+7",
+        "HTTP",
+        "www",
+        "first",
+        "second",
+        "no",
+        "last",
+        "bad",
+        "bad2",
     ] {
         for service in ["-t", "-u", "--sctp-service"] {
             pair.compare(&["-A", service, &format!("short.example:{port}")], b"")?;

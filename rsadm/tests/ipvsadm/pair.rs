@@ -176,7 +176,11 @@ impl Drop for Pair<'_> {
 
 fn name(words: &[&str], input: &[u8]) -> String {
     let words = format!("ipvsadm {}", words.join(" "));
-    if input.is_empty() { words } else { format!("{words} <<< {:?}", String::from_utf8_lossy(input)) }
+    if input.is_empty() {
+        words
+    } else {
+        format!("{words} <<< {:?}", String::from_utf8_lossy(input))
+    }
 }
 
 /// The state, without what only time and traffic change.

@@ -101,8 +101,10 @@ pub(crate) fn help_inside(ctx: &Context) -> Outcome {
 pub(crate) fn round_trips(ctx: &Context) -> Outcome {
     let mut pair = Pair::new(ctx, MIXED)?;
     // Marks from 2^31 are saved as negative numbers, which Debian's does not take back.
-    let restorable: String =
-        MIXED.lines().filter(|line| !line.contains("-f 2147483648") && !line.contains("-f 4294967295")).fold(String::new(), |text, line| text + line + "\n");
+    let restorable: String = MIXED
+        .lines()
+        .filter(|line| !line.contains("-f 2147483648") && !line.contains("-f 4294967295"))
+        .fold(String::new(), |text, line| text + line + "\n");
     for numeric in [&["-S", "-n"][..], &["-S"]] {
         pair.start_from(&restorable)?;
         let saved = pair.run(Tool::Reference, numeric, b"")?;

@@ -76,11 +76,19 @@ fn same_connections(pair: &Pair<'_>, words: &[&str]) -> Outcome {
 }
 
 pub(crate) fn counters_and_connections(ctx: &Context) -> Outcome {
-    for line in ["10.10.0.1/32", "10.10.0.2/32", "10.10.0.3/32", "2001:db8:10::1/128", "2001:db8:10::11/128"] {
+    for line in [
+        "10.10.0.1/32",
+        "10.10.0.2/32",
+        "10.10.0.3/32",
+        "2001:db8:10::1/128",
+        "2001:db8:10::11/128",
+    ] {
         ctx.out("ip", ["addr", "add", line, "dev", "lo"])?;
     }
     let mut pair = Pair::new(ctx, TABLE)?;
-    for listen in ["127.0.0.11:8080", "127.0.0.12:8080", "127.0.0.11:8081", "[2001:db8:10::11]:8080"] {
+    for listen in
+        ["127.0.0.11:8080", "127.0.0.12:8080", "127.0.0.11:8081", "[2001:db8:10::11]:8080"]
+    {
         serve(listen)?;
     }
     let mut open = Vec::new();
@@ -99,7 +107,8 @@ pub(crate) fn counters_and_connections(ctx: &Context) -> Outcome {
         datagrams.send_to(&[0; 1000], "10.10.0.1:53")?;
         sink.recv(&mut [0; 1500])?;
     }
-    let call = b"INVITE sip:user@example.org SIP/2.0\r\nCall-ID: a84b4c76e66710@pc33.example.org\r\n\r\n";
+    let call =
+        b"INVITE sip:user@example.org SIP/2.0\r\nCall-ID: a84b4c76e66710@pc33.example.org\r\n\r\n";
     datagrams.send_to(call, "10.10.0.3:5060")?;
     // Half closed connections settle.
     thread::sleep(Duration::from_millis(500));
@@ -133,7 +142,9 @@ pub(crate) fn counters_and_connections(ctx: &Context) -> Outcome {
         let listed = pair.run(Tool::Reference, &["-Ln", "--stats"], b"")?.out();
         Ok(listed.lines().skip(3).map(str::to_owned).collect())
     };
-    let zeroed = |lines: &[String]| lines.iter().all(|line| line.ends_with(" 0        0        0        0        0"));
+    let zeroed = |lines: &[String]| {
+        lines.iter().all(|line| line.ends_with(" 0        0        0        0        0"))
+    };
     ctx.check("there was traffic", !zeroed(&stats(&pair)?));
     let one = pair.run(Tool::Ours, &["-Z", "-t", "10.10.0.1:80"], b"")?;
     ctx.equal("status of zero", &0, &one.code());

@@ -57,7 +57,7 @@ pub(crate) fn unprivileged(ctx: &Context) -> Outcome {
     let hint = "  hint: this needs CAP_NET_ADMIN in the initial user namespace, for example by \
                 sudo; the plain table of `rsadm ipvs list` needs nothing\n";
     for (line, tried) in [
-        ("ipvs list --stats", "read the version of IPVS"),
+        ("ipvs list --stats", "list services"),
         ("ipvs save", "list services"),
         ("ipvs service add tcp://10.0.0.9:1", "add service tcp://10.0.0.9:1"),
         (

@@ -80,10 +80,9 @@ fn connect() -> ipvs::Result<Client> {
 fn overview(service: Option<&ServiceKey>) -> ipvs::Result<Reading<DestinationSummary>> {
     let mut client = connect()?;
     let Some(key) = service else {
-        let info = Some(client.info()?);
         let rows = client.overview()?;
         let rows = rows.into_iter().map(|entry| (entry.service, entry.destinations)).collect();
-        return Ok(Reading { info, rows });
+        return Ok(Reading { info: Some(client.info()?), rows });
     };
     let entry = client.service(key)?;
     let destinations = client.destinations(key)?.iter().map(DestinationSummary::from).collect();
@@ -94,10 +93,9 @@ fn overview(service: Option<&ServiceKey>) -> ipvs::Result<Reading<DestinationSum
 fn table(service: Option<&ServiceKey>) -> ipvs::Result<Reading<DestinationEntry>> {
     let mut client = connect()?;
     let Some(key) = service else {
-        let info = Some(client.info()?);
         let rows = client.table()?;
         let rows = rows.into_iter().map(|entry| (entry.service, entry.destinations)).collect();
-        return Ok(Reading { info, rows });
+        return Ok(Reading { info: Some(client.info()?), rows });
     };
     let entry = client.service(key)?;
     Ok(Reading { info: None, rows: vec![(entry, client.destinations(key)?)] })
