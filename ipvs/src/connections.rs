@@ -313,5 +313,7 @@ fn persistence(fields: &mut Fields<'_>) -> Option<PersistenceData> {
     Some(PersistenceData { engine, data: fields.rest().into() })
 }
 
+#[cfg(all(test, feature = "serde"))]
+mod serial;
 #[cfg(test)]
 mod tests;

@@ -89,11 +89,12 @@ macro_rules! sysctls {
 }
 
 sysctls! {
-    /// Every how many packets `drop_packet` drops one, in its automatic mode and mode 3.
+    /// Every how many packets `drop_packet` drops one in its mode 3.
     am_droprate: i32,
     /// Free memory in pages under which the automatic modes of the defences start.
     amemthresh: i32,
-    /// Whether a backup leaves traffic alone, so that it can be a destination too.
+    /// Whether a host that runs the backup daemon schedules nothing, so that it can be a
+    /// destination too.
     backup_only: i32,
     /// Whether packets of a transparent cache go to their origin while no cache is left.
     cache_bypass: i32,
@@ -101,8 +102,9 @@ sysctls! {
     conn_lfactor: i32,
     /// Most connections. Linux 7.2.
     conn_max: i32,
-    /// What to do with a client port that is used again while its connection is known: bit 0
-    /// schedules it anew, bit 1 does so for closed connections only.
+    /// What to do with a client's port that is used again while its old connection is known: 0
+    /// keeps the destination; bit 0 schedules it anew when the old connection is in `TIME_WAIT`, or
+    /// its destination is gone and `expire_nodest_conn` set; bit 1 when it is in `FIN_WAIT` too.
     conn_reuse_mode: i32,
     /// Whether connections have netfilter's connection tracking too.
     conntrack: i32,
@@ -126,15 +128,16 @@ sysctls! {
     lblc_expiration: i32,
     /// Seconds that an entry of the scheduler `lblcr` stays unused; while `ip_vs_lblcr` is loaded.
     lblcr_expiration: i32,
-    /// Whether unreachable destinations of NAT are told to clients by ICMP.
+    /// Whether a masqueraded destination is told by ICMP that the connection of its packet is not
+    /// known.
     nat_icmp_send: i32,
     /// Whether tunnels obey path MTU discovery.
     pmtu_disc: i32,
-    /// Whether rates are estimated. Linux 5.17.
+    /// Whether rates and counters are estimated.
     run_estimation: i32,
     /// Whether ICMP packets of unknown connections are scheduled.
     schedule_icmp: i32,
-    /// Mode of the defence that shortens TCP timeouts: 0 never, 1 and 2 when memory is short, 3 always.
+    /// Mode of the defence by stricter TCP states: 0 never, 1 and 2 when memory is short, 3 always.
     secure_tcp: i32,
     /// Whether SCTP connections are scheduled by any packet, not only by INIT.
     sloppy_sctp: i32,
@@ -150,7 +153,7 @@ sysctls! {
     sync_ports: i32,
     /// Most messages that wait to be sent to the backups.
     sync_qlen_max: u64,
-    /// Seconds in which the state is sent again though it did not change.
+    /// Seconds that backups are spared messages of a connection whose state does not change.
     sync_refresh_period: i32,
     /// How often a message to the backups is sent again.
     sync_retries: i32,

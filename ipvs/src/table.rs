@@ -127,7 +127,8 @@ pub struct PlainService {
 /// The order of services and destinations is that of the kernel, the same as in a netlink dump of
 /// an unchanged table. The kernel gives no consistent view of a table that changes meanwhile.
 ///
-/// After an error there is nothing more.
+/// Words and columns that a later kernel may add are passed over. After an error there is nothing
+/// more.
 ///
 /// ```
 /// use ipvs::PlainTable;
@@ -256,7 +257,8 @@ fn parse_service(line: &[u8]) -> Option<PlainService> {
                     raw_netmask: fields.hex()?,
                 });
             }
-            _ => return None,
+            // What a later kernel may have to say.
+            _ => {}
         }
     }
     Some(PlainService { key, scheduler, one_packet, persistence, destinations: Vec::new() })
@@ -266,7 +268,7 @@ fn parse_service(line: &[u8]) -> Option<PlainService> {
 fn parse_destination(line: &[u8]) -> Option<DestinationSummary> {
     let mut fields = Fields::new(line);
     fields.literal(b"  -> ")?;
-    let destination = DestinationSummary {
+    Some(DestinationSummary {
         address: fields.socket_address()?,
         method: match fields.word()? {
             b"Masq" => ForwardingMethod::MASQUERADE,
@@ -279,8 +281,7 @@ fn parse_destination(line: &[u8]) -> Option<DestinationSummary> {
         weight: fields.signed()?,
         active_connections: fields.signed()?,
         inactive_connections: fields.signed()?,
-    };
-    fields.is_empty().then_some(destination)
+    })
 }
 
 #[cfg(test)]

@@ -208,12 +208,10 @@ fn after_a_bad_line_there_is_nothing_more() {
         "",
         "TCP  0A000001:0050",
         "TCP  0A000001 rr",
-        "TCP  0A000001:0050 rr flux",
         "TCP  0A000001:0050 rr persistent",
         "TCP  0A000001:0050 rr persistent 1",
         "FWM  100000000 rr",
         "  -> 0A090003:1F90      Masq    1      0",
-        "  -> 0A090003:1F90      Masq    1      0          0          0",
         "  -> 0A090003:1F90      Magic   1      0          0",
         "  -> 0A090003           Masq    1      0          0",
     ] {
@@ -227,6 +225,26 @@ fn after_a_bad_line_there_is_nothing_more() {
     }
     let orphan = format!("{TITLES}  -> 0A090003:1F90      Masq    1      0          0\n");
     assert!(table(&orphan).next().unwrap().is_err());
+}
+
+#[test]
+fn what_a_later_kernel_may_add_is_passed_over() {
+    let text = format!(
+        "{TITLES}TCP  0A000001:0050 rr flux 7 ops persistent 100 FFFFFFFF glow\n\
+         \x20 -> 0A090003:1F90      Masq    1      2          3          4\n"
+    );
+    let [service] = &read(&text)[..] else { panic!("one service") };
+    assert_eq!((service.one_packet, service.persistence.is_some()), (Some(true), true));
+    assert_eq!(service.destinations[0].inactive_connections, 3);
+}
+
+#[test]
+#[cfg(feature = "serde")]
+fn services_are_read_back_from_json() {
+    for service in read(MIXED) {
+        let json = serde_json::to_string(&service).unwrap();
+        assert_eq!(serde_json::from_str::<PlainService>(&json).unwrap(), service);
+    }
 }
 
 fn address() -> impl Strategy<Value = SocketAddr> {
