@@ -48,8 +48,9 @@ pub struct Format {
     pub columns: Columns,
     /// Counters in full instead of with K, M, G and T.
     pub exact: bool,
-    /// Firewall marks as C's `%d` shows them: those from 2^31 are negative.
-    pub signed_marks: bool,
+    /// As ipvsadm prints it even where that misleads: firewall marks from 2^31 are negative, and
+    /// of the scheduler's flags those that `sh` and `mh` have no name for are left out.
+    pub verbatim: bool,
     /// Names of addresses and ports.
     pub names: Names,
     line: Line,

@@ -14,10 +14,10 @@ use super::{Format, Names};
 impl Format {
     /// Writes the line that adds a service.
     pub fn save_service(&mut self, out: &mut impl Write, service: &Service) -> io::Result<()> {
-        let Self { signed_marks, names, line, .. } = self;
+        let Self { verbatim, names, line, .. } = self;
         line.clear();
         line.text("-A ");
-        push_key(line, &service.key, *signed_marks, names);
+        push_key(line, &service.key, *verbatim, names);
         line.text(" -s ");
         line.text(&service.scheduler);
         if service.is_persistent() {
@@ -37,7 +37,7 @@ impl Format {
         }
         if service.flags.intersects(ServiceFlags::SCHEDULER) {
             line.text(" -b ");
-            push_flags(line, service);
+            push_flags(line, service, *verbatim);
         }
         line.byte(b'\n');
         out.write_all(line.bytes())
@@ -77,10 +77,10 @@ impl Format {
     }
 
     fn start_destination(&mut self, key: &ServiceKey, destination: &Destination) {
-        let Self { signed_marks, names, line, .. } = self;
+        let Self { verbatim, names, line, .. } = self;
         line.clear();
         line.text("-a ");
-        push_key(line, key, *signed_marks, names);
+        push_key(line, key, *verbatim, names);
         line.text(" -r ");
         line.endpoint(destination.address, key.protocol(), names);
         line.text(match destination.method {
@@ -97,11 +97,11 @@ impl Format {
 }
 
 /// Appends the options that name a service.
-fn push_key(line: &mut Line, key: &ServiceKey, signed_marks: bool, names: &mut Names) {
+fn push_key(line: &mut Line, key: &ServiceKey, verbatim: bool, names: &mut Names) {
     match *key {
         ServiceKey::Mark { mark, family } => {
             line.text("-f ");
-            push_mark(line, mark, signed_marks);
+            push_mark(line, mark, verbatim);
             if family == Family::Ipv6 {
                 line.text(" -6");
             }

@@ -9,8 +9,6 @@ use super::{Columns, Format, Names};
 
 /// ipvsadm cuts `PROT ADDRESS:PORT` here unless the address is IPv6.
 const LONGEST_NAME: usize = 33;
-/// And holds it in a buffer of 64 bytes with its terminator in any case.
-const LONGEST_IPV6_NAME: usize = 63;
 
 impl Format {
     /// Writes the two lines above the first service.
@@ -47,10 +45,10 @@ impl Format {
 
     /// Writes the line of a service.
     pub fn service(&mut self, out: &mut impl Write, entry: &ServiceEntry) -> io::Result<()> {
-        let Self { columns, exact, signed_marks, names, line } = self;
+        let Self { columns, exact, verbatim, names, line } = self;
         let statistics = &entry.statistics;
         line.clear();
-        name(line, &entry.service.key, *signed_marks, names);
+        name(line, &entry.service.key, *verbatim, names);
         match columns {
             Columns::Statistics => {
                 line.pad(0, LONGEST_NAME);
@@ -68,7 +66,7 @@ impl Format {
                 line.counter(statistics.rates.incoming_bytes, *exact);
                 line.counter(statistics.rates.outgoing_bytes, *exact);
             }
-            _ => scheduling(line, &entry.service),
+            _ => scheduling(line, &entry.service, *verbatim),
         }
         line.byte(b'\n');
         out.write_all(line.bytes())
@@ -76,11 +74,11 @@ impl Format {
 }
 
 /// Appends `TCP  10.0.0.1:80` or `FWM  7`.
-fn name(line: &mut Line, key: &ServiceKey, signed_marks: bool, names: &mut Names) {
+fn name(line: &mut Line, key: &ServiceKey, verbatim: bool, names: &mut Names) {
     match *key {
         ServiceKey::Mark { mark, family } => {
             line.text("FWM  ");
-            push_mark(line, mark, signed_marks);
+            push_mark(line, mark, verbatim);
             if family == Family::Ipv6 {
                 line.text(" IPv6");
             }
@@ -93,7 +91,9 @@ fn name(line: &mut Line, key: &ServiceKey, signed_marks: bool, names: &mut Names
                 _ => "?    ",
             });
             line.endpoint(address, Some(protocol), names);
-            line.cut(0, if address.is_ipv6() { LONGEST_IPV6_NAME } else { LONGEST_NAME });
+            if address.is_ipv4() {
+                line.cut(0, LONGEST_NAME);
+            }
         }
     }
 }
@@ -108,12 +108,12 @@ pub(super) fn push_mark(line: &mut Line, mark: u32, signed: bool) {
 }
 
 /// Appends the scheduler and what follows it.
-fn scheduling(line: &mut Line, service: &Service) {
+fn scheduling(line: &mut Line, service: &Service, verbatim: bool) {
     line.byte(b' ');
     line.text(&service.scheduler);
     if service.flags.intersects(ServiceFlags::SCHEDULER) {
         line.text(" (");
-        push_flags(line, service);
+        push_flags(line, service, verbatim);
         line.byte(b')');
     }
     if service.is_persistent() {
@@ -147,16 +147,17 @@ pub(super) fn push_netmask(line: &mut Line, netmask: Netmask) {
 }
 
 /// Appends the scheduler's flags by the names that the scheduler gives them.
-pub(super) fn push_flags(line: &mut Line, service: &Service) {
+pub(super) fn push_flags(line: &mut Line, service: &Service, verbatim: bool) {
+    let third = if verbatim { "" } else { "flag-3" };
     let names = match service.scheduler.as_str() {
-        "sh" => ["sh-fallback", "sh-port", "flag-3"],
-        "mh" => ["mh-fallback", "mh-port", "flag-3"],
+        "sh" => ["sh-fallback", "sh-port", third],
+        "mh" => ["mh-fallback", "mh-port", third],
         _ => ["flag-1", "flag-2", "flag-3"],
     };
     let flags = [ServiceFlags::SCHEDULER_1, ServiceFlags::SCHEDULER_2, ServiceFlags::SCHEDULER_3];
     let mut separator = "";
     for (flag, name) in flags.into_iter().zip(names) {
-        if service.flags.contains(flag) {
+        if service.flags.contains(flag) && !name.is_empty() {
             line.text(separator);
             line.text(name);
             separator = ",";

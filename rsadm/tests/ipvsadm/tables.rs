@@ -49,5 +49,5 @@ pub(crate) const MIXED: &str = "\
 -a -f 2 -6 -r 10.3.1.2:0 -i
 -A -f 1 -6 -s lblc
 -A -f 4294967295 -s lblcr -o
--A -f 2147483648 -s twos -p 5 -M 255.0.0.0
+-A -f 2147483648 -s wrr -p 5 -M 255.0.0.0
 ";

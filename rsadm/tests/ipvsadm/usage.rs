@@ -368,7 +368,7 @@ pub(crate) fn values(ctx: &Context) -> Outcome {
         ),
         (
             "-A -u 10.0.0.3:80 -s sh -b",
-            "sh-port sh-fallback sh-fallback,sh-port,flag-3 mh-port flag-2 sh-port,mh-port sh_port",
+            "sh-port sh-fallback flag-3 sh-fallback,sh-port,flag-3 mh-port flag-2 sh-port,mh-port sh_port",
         ),
         ("-A -u 10.0.0.3:80 -b sh-port -s", "sh mh rr"),
         ("-A -u 10.0.0.3:80 -s mh -b", "mh-port mh-fallback mh-fallback,flag-3 sh-port"),

@@ -58,7 +58,7 @@ impl Draft {
     ) -> Result<Self, Stop> {
         let mut options = Options::new(words);
         let Some(Ok(first)) = options.next() else { return Err(Stop::TryHelp) };
-        let mut draft = Self::new(command(first, restoring)?, restoring);
+        let mut draft = Self::new(command(first)?, restoring);
         if let (Command::StartDaemon | Command::StopDaemon, (_, Some(role))) =
             (draft.command, first)
         {
@@ -341,7 +341,7 @@ impl Draft {
 }
 
 /// The command, which is the first option.
-fn command((switch, _): Found<'_>, restoring: bool) -> Result<Command, Stop> {
+fn command((switch, _): Found<'_>) -> Result<Command, Stop> {
     Ok(match switch {
         Switch::AddService => Command::AddService,
         Switch::EditService => Command::EditService,
@@ -353,7 +353,6 @@ fn command((switch, _): Found<'_>, restoring: bool) -> Result<Command, Stop> {
         Switch::EditServer => Command::EditServer,
         Switch::DeleteServer => Command::DeleteServer,
         Switch::Set => Command::Set,
-        Switch::Restore if restoring => return Err(Stop::TryHelp),
         Switch::Restore => Command::Restore,
         Switch::Save => Command::Save,
         Switch::StartDaemon => Command::StartDaemon,

@@ -37,7 +37,7 @@ type Outcome = std::result::Result<(), Failure>;
 fn format(columns: Columns, numeric: bool) -> Format {
     let names = if numeric { Names::numeric() } else { Names::resolved() };
     let mut format = Format::new(columns, names);
-    format.signed_marks = true;
+    format.verbatim = true;
     format
 }
 

@@ -126,6 +126,12 @@ impl<K: Kernel, D: Directory, O: Write, E: Write> Tool<K, D, O, E> {
             return None;
         }
         match Action::read(&words, true, &mut self.directory) {
+            // The kernel leaves the end of a daemon that has hardly begun without an answer, and
+            // those of its neighbours would be in doubt as well.
+            Ok(Action::Change(change @ (Change::StartDaemon(_) | Change::StopDaemon(..)))) => {
+                self.flush_pending();
+                Some(Outcome::Next(self.apply(&[change])))
+            }
             Ok(Action::Change(change)) => {
                 self.pending.push(change);
                 None
