@@ -188,6 +188,8 @@ impl<'c, T: Transport> Batch<'c, T> {
         complete: bool,
     ) {
         refused.sort_by_key(|(index, _)| *index);
+        // One refusal of an item is enough, should the kernel ever send two.
+        refused.dedup_by_key(|(index, _)| *index);
         if complete {
             self.outcome.applied += count - refused.len();
         } else {
