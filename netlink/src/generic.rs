@@ -1,11 +1,15 @@
 //! Generic netlink: families are found by name.
 
-use netlink_packet_core::{Emitable, ParseableParametrized};
+use netlink_packet_core::Emitable;
 use netlink_packet_generic::GenlHeader;
-use netlink_packet_generic::constants::GENL_ID_CTRL;
-use netlink_packet_generic::ctrl::nlas::{GenlCtrlAttrs, McastGrpAttrs};
+use netlink_packet_generic::constants::{
+    CTRL_ATTR_FAMILY_ID, CTRL_ATTR_MAXATTR, CTRL_ATTR_MCAST_GROUPS, CTRL_ATTR_MCAST_GRP_ID,
+    CTRL_ATTR_MCAST_GRP_NAME, CTRL_ATTR_VERSION, GENL_ID_CTRL,
+};
+use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
 use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
 
+use crate::attribute::Attributes;
 use crate::connection::{Connection, Reply};
 use crate::error::{Error, Result};
 use crate::message::Message;
@@ -64,34 +68,36 @@ fn family_request(name: &str) -> Message {
     message
 }
 
+/// Read by our own walk: the typed parser panics at attributes shorter than their header.
 fn read_family(reply: Reply<'_>) -> Result<Family> {
-    let malformed = |_| Error::Malformed { what: "description of a family", offset: 0 };
-    let header = GenlHeader::parse(reply.payload).map_err(malformed)?;
-    let rest = reply.payload.get(header.buffer_len()..).unwrap_or_default();
-    let control = GenlCtrl::parse_with_param(rest, header).map_err(malformed)?;
+    let (_, attributes) = reply.generic()?;
     let mut family = Family::default();
-    for attribute in control.nlas {
-        match attribute {
-            GenlCtrlAttrs::FamilyId(id) => family.id = id,
-            GenlCtrlAttrs::Version(version) => family.version = version as u8,
-            GenlCtrlAttrs::MaxAttr(kind) => family.max_attribute = kind as u16,
-            GenlCtrlAttrs::McastGroups(groups) => {
-                family.groups = groups.iter().filter_map(|group| read_group(group)).collect();
+    let mut id = None;
+    for attribute in attributes {
+        match attribute.kind {
+            CTRL_ATTR_FAMILY_ID => id = attribute.u16(),
+            CTRL_ATTR_VERSION => family.version = attribute.u32().unwrap_or_default() as u8,
+            CTRL_ATTR_MAXATTR => family.max_attribute = attribute.u32().unwrap_or_default() as u16,
+            CTRL_ATTR_MCAST_GROUPS => {
+                let groups = attribute.attributes().map(|group| group.attributes());
+                family.groups = groups.filter_map(read_group).collect();
             }
             _ => {}
         }
     }
+    family.id = id.ok_or(Error::Malformed { what: "description of a family", offset: 0 })?;
     Ok(family)
 }
 
-fn read_group(attributes: &[McastGrpAttrs]) -> Option<(String, u32)> {
-    let name = attributes.iter().find_map(|attribute| match attribute {
-        McastGrpAttrs::Name(name) => Some(name.clone()),
-        McastGrpAttrs::Id(_) => None,
-    })?;
-    let id = attributes.iter().find_map(|attribute| match attribute {
-        McastGrpAttrs::Id(id) => Some(*id),
-        McastGrpAttrs::Name(_) => None,
-    })?;
-    Some((name, id))
+fn read_group(attributes: Attributes<'_>) -> Option<(String, u32)> {
+    let mut name = None;
+    let mut id = None;
+    for attribute in attributes {
+        match attribute.kind {
+            CTRL_ATTR_MCAST_GRP_NAME => name = attribute.str(),
+            CTRL_ATTR_MCAST_GRP_ID => id = attribute.u32(),
+            _ => {}
+        }
+    }
+    Some((name?.to_owned(), id?))
 }
