@@ -118,7 +118,7 @@ pub fn parse(input: &[u8], names: &dyn Names) -> Result<Vec<Item>, Problems> {
                 problems.push(Problem {
                     line,
                     column: column(bytes, fault.at),
-                    message: fault.message.into_owned(),
+                    message: printable(&fault.message),
                 });
             }
         }
@@ -144,6 +144,20 @@ fn read_line(bytes: &[u8], words: &mut Words, names: &dyn Names) -> Result<Optio
         return Ok(None);
     }
     Line::read(text, words)?.change(names).map(Some)
+}
+
+/// The message with control characters spelled out: a script cannot play tricks on the terminal
+/// that its mistakes are told on.
+fn printable(message: &str) -> String {
+    let mut text = String::with_capacity(message.len());
+    for character in message.chars() {
+        if character.is_control() {
+            text.extend(character.escape_default());
+        } else {
+            text.push(character);
+        }
+    }
+    text
 }
 
 /// Column of a byte, counted in characters as editors do.

@@ -494,6 +494,13 @@ fn destinations(key: ServiceKey) -> impl Strategy<Value = Destination> {
         })
 }
 
+#[test]
+fn control_characters_are_spelled_out() {
+    let told = mistake("-A -t 10.0.0.1:80 '\u{9b}2J\t'");
+    assert!(told.contains("\\u{9b}2J\\t"), "{told}");
+    assert!(!told.contains(char::is_control), "{told}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
