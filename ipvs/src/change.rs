@@ -39,6 +39,14 @@ pub enum Change {
     Flush,
 }
 
+/// So that changes can be applied from within larger values; see
+/// [`Client::apply`](crate::Client::apply).
+impl AsRef<Change> for Change {
+    fn as_ref(&self) -> &Change {
+        self
+    }
+}
+
 impl Change {
     /// What the change asks of the kernel, for messages about it.
     pub fn request(&self) -> Request {

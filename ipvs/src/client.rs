@@ -448,5 +448,5 @@ verbs! {
     /// }
     /// # Ok::<(), ipvs::Error>(())
     /// ```
-    apply(changes: &[Change]) -> Report;
+    apply(changes: &[impl AsRef<Change> + Sync]) -> Report;
 }

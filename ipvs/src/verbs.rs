@@ -359,25 +359,26 @@ impl<T: Transport> Verbs<T> {
         self.change(Change::StopDaemon(role, sync_id)).await
     }
 
-    pub(crate) async fn apply(&mut self, changes: &[Change]) -> Result<Report> {
+    pub(crate) async fn apply(&mut self, changes: &[impl AsRef<Change> + Sync]) -> Result<Report> {
         let mut batch = self.connection.batch();
         for change in changes {
-            batch.push(&mut change.message(&self.family)).await;
+            batch.push(&mut change.as_ref().message(&self.family)).await;
         }
         let outcome = batch.finish().await;
         let mut report =
             Report { applied: outcome.applied, unsent: outcome.unsent, ..Report::default() };
         report.error = outcome.error.map(|source| {
-            let first = changes.get(report.unsent.start).map_or(Request::Connect, Change::request);
+            let first = changes.get(report.unsent.start);
+            let first = first.map_or(Request::Connect, |change| change.as_ref().request());
             explain(first, source)
         });
         for (index, rejected) in outcome.refused {
-            let request = changes[index].request();
+            let request = changes[index].as_ref().request();
             let refused = Refused::new(request, rejected.errno, rejected.message);
             report.refused.push((index, refused));
         }
         for index in outcome.unknown.into_iter().flatten() {
-            if self.holds(&changes[index]).await? {
+            if self.holds(changes[index].as_ref()).await? {
                 report.applied += 1;
             } else {
                 report.unknown.push(index);

@@ -10,7 +10,7 @@ use ipvs::{Change, Client, Reason, Refused, Report};
 
 use super::hint;
 use super::names::System;
-use super::script::{self, Item, Problems};
+use super::script::{self, Problems};
 use super::sync::{Group, State, Wanted};
 use super::writer;
 use crate::failure::{Failure, Result};
@@ -29,17 +29,11 @@ pub(super) fn run(file: Option<&Path>, sync: bool) -> Result<()> {
         let wanted = Wanted::of(items).map_err(|problems| mistakes(&name, &problems))?;
         return synchronise(&wanted);
     }
-    let mut lines = Vec::with_capacity(items.len());
-    let mut changes = Vec::with_capacity(items.len());
-    for Item { line, change } in items {
-        lines.push(line);
-        changes.push(change);
-    }
-    if changes.is_empty() {
+    if items.is_empty() {
         return Ok(());
     }
-    let report = apply(&mut writer()?, &changes)?;
-    outcome(&report, changes.len(), |index| format!("{name}:{}: ", lines[index]))
+    let report = apply(&mut writer()?, &items)?;
+    outcome(&report, items.len(), |index| format!("{name}:{}: ", items[index].line))
 }
 
 /// The script, and its name for messages.
@@ -132,7 +126,7 @@ fn outcome(report: &Report, total: usize, place: impl Fn(usize) -> String) -> Re
 }
 
 /// Makes the changes, with a progress bar on a terminal once they have taken a second.
-fn apply(client: &mut Client, changes: &[Change]) -> Result<Report> {
+fn apply(client: &mut Client, changes: &[impl AsRef<Change> + Sync]) -> Result<Report> {
     let bar =
         ProgressBar::with_draw_target(Some(changes.len() as u64), ProgressDrawTarget::hidden());
     let terminal = io::stderr().is_terminal();

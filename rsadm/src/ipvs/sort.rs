@@ -52,17 +52,41 @@ impl SortKey {
         )
     }
 
+    /// Whether services are sorted by what they have themselves.
+    pub(crate) fn is_of_services(self) -> bool {
+        !matches!(self, Self::Weight | Self::Activeconn | Self::Inactconn | Self::Persistconn)
+    }
+
     /// Sorts services with their destinations.
     pub(crate) fn sort<D: Row>(self, table: &mut [(ServiceEntry, Vec<D>)]) {
         if self == Self::None {
             return;
         }
         for (_, destinations) in table.iter_mut() {
-            destinations.sort_by_cached_key(|row| (Reverse(row.amount(self)), row.plain().address));
+            self.sort_destinations(destinations);
         }
         table.sort_by_cached_key(|(entry, destinations)| {
             (Reverse(self.total(entry, destinations)), entry.service.key)
         });
+    }
+
+    /// Sorts services by what they have themselves.
+    pub(crate) fn sort_services(self, services: &mut [ServiceEntry]) {
+        if self != Self::None {
+            services.sort_by_cached_key(|entry| {
+                (Reverse(self.counter(&entry.statistics)), entry.service.key)
+            });
+        }
+    }
+
+    /// Sorts the destinations of a service.
+    pub(crate) fn sort_destinations<D: Row>(self, destinations: &mut [D]) {
+        match self {
+            Self::None => {}
+            Self::Address => destinations.sort_unstable_by_key(|row| row.plain().address),
+            _ => destinations
+                .sort_unstable_by_key(|row| (Reverse(row.amount(self)), row.plain().address)),
+        }
     }
 
     /// The amount of a service: its own where it has one, or else its destinations' together.

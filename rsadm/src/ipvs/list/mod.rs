@@ -37,6 +37,9 @@ pub(crate) fn run(arguments: &List, format: Format, out: &mut impl Write) -> Res
         };
         return present(arguments, format, reading, out);
     }
+    if arguments.is_streamed(format) {
+        return stream(arguments, out);
+    }
     match table(arguments.service.as_ref()) {
         Err(refusal) if is_unprivileged(&refusal) && arguments.can_be_plain(format) => {
             let reading = plain::read(arguments.service.as_ref(), refusal)?;
@@ -66,6 +69,25 @@ fn present<D: Row>(
         items.push(&view::Service::new(entry, destinations))?;
     }
     items.finish()
+}
+
+/// Lists services as they are read, one dump of destinations each: as fast as the kernel tells
+/// them, in the memory of one service.
+fn stream(arguments: &List, out: &mut impl Write) -> Result<()> {
+    let mut client = connect()?;
+    let (info, mut services) = match &arguments.service {
+        Some(key) => (None, vec![client.service(key)?]),
+        None => (Some(client.info()?), client.services()?),
+    };
+    arguments.sort.sort_services(&mut services);
+    let mut listing = render::Classic::new(arguments, arguments.columns());
+    listing.titles(info.as_ref(), out)?;
+    for entry in &services {
+        let mut destinations = client.destinations(&entry.service.key)?;
+        arguments.sort.sort_destinations(&mut destinations);
+        listing.service(entry, &destinations, out)?;
+    }
+    Ok(())
 }
 
 fn is_unprivileged(error: &ipvs::Error) -> bool {
@@ -122,6 +144,11 @@ impl List {
     fn can_be_plain(&self, format: Format) -> bool {
         self.sort.is_plain()
             && (Structure::of(format).is_some() || self.columns() == Columns::Plain)
+    }
+
+    /// Whether the order of services is known before their destinations are.
+    fn is_streamed(&self, format: Format) -> bool {
+        matches!(format, Format::Classic) && self.sort.is_of_services()
     }
 
     fn names(&self) -> Names {

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use ipvs::{
-    Destination, ForwardingMethod, Netmask, Service, ServiceKey, Statistics, TunnelFlags,
-    TunnelKind,
+    Destination, ForwardingMethod, Info, Netmask, Service, ServiceEntry, ServiceKey, Statistics,
+    TunnelFlags, TunnelKind,
 };
 
 use super::Reading;
@@ -22,23 +22,43 @@ pub(super) fn classic<D: Row>(
     reading: &Reading<D>,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let mut format = Format::new(columns, arguments.names());
-    format.exact = arguments.exact;
-    if let Some(info) = &reading.info {
-        classic::version(out, info)?;
+    let mut listing = Classic::new(arguments, columns);
+    listing.titles(reading.info.as_ref(), out)?;
+    reading.rows.iter().try_for_each(|(entry, rows)| listing.service(entry, rows, out))
+}
+
+/// A listing as ipvsadm prints it, service by service.
+pub(super) struct Classic(Format);
+
+impl Classic {
+    pub(super) fn new(arguments: &List, columns: Columns) -> Self {
+        let mut format = Format::new(columns, arguments.names());
+        format.exact = arguments.exact;
+        Self(format)
     }
-    format.titles(out)?;
-    for (entry, destinations) in &reading.rows {
-        let key = &entry.service.key;
-        format.service(out, entry)?;
-        for row in destinations {
-            match row.whole() {
-                Some(whole) => format.destination(out, key, whole)?,
-                None => format.destination_summary(out, key, &row.plain())?,
-            }
+
+    /// The lines above; the first one above a whole table only.
+    pub(super) fn titles(&mut self, info: Option<&Info>, out: &mut impl Write) -> io::Result<()> {
+        if let Some(info) = info {
+            classic::version(out, info)?;
         }
+        self.0.titles(out)
     }
-    Ok(())
+
+    /// A service and its destinations.
+    pub(super) fn service<D: Row>(
+        &mut self,
+        entry: &ServiceEntry,
+        rows: &[D],
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        let key = &entry.service.key;
+        self.0.service(out, entry)?;
+        rows.iter().try_for_each(|row| match row.whole() {
+            Some(whole) => self.0.destination(out, key, whole),
+            None => self.0.destination_summary(out, key, &row.plain()),
+        })
+    }
 }
 
 /// In columns that fit: a line for each destination, and one for each service that has none.

@@ -42,6 +42,12 @@ pub struct Item {
     pub change: Change,
 }
 
+impl AsRef<Change> for Item {
+    fn as_ref(&self) -> &Change {
+        &self.change
+    }
+}
+
 /// A mistake in a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
