@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         case("lists_are_in_numeric_order", listing::order),
         case("names_of_hosts_and_ports", listing::names),
         case("anybody_lists_the_plain_table", refusals::unprivileged),
+        case("anybody_sees_every_service_of_one_namespace", refusals::among_namespaces),
         case("root_of_a_user_namespace_is_told_so", refusals::user_namespace),
         case("refusals_come_with_a_hint", refusals::hints),
         Case { name: "without_ipvs_it_is_said", needs: &[], run: refusals::no_module },

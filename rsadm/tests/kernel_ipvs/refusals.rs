@@ -76,6 +76,29 @@ pub(crate) fn unprivileged(ctx: &Context) -> Outcome {
     Ok(())
 }
 
+/// Old kernels lose services of a namespace beside those of others when their table is read.
+pub(crate) fn among_namespaces(ctx: &Context) -> Outcome {
+    let blue = ctx.namespace("blue")?;
+    let script = |network: u8| {
+        let service = |number: u8| {
+            format!(
+                "-A -t 10.{network}.0.{number}:80 -s rr\n\
+                 -a -t 10.{network}.0.{number}:80 -r 10.9.0.1 -m\n\
+                 -a -t 10.{network}.0.{number}:80 -r 10.9.0.2 -m\n"
+            )
+        };
+        (1..=200).map(service).collect::<String>()
+    };
+    restore(ctx, &script(1))?;
+    let mut there = rsadm();
+    ctx.capture_with(there.args(["--netns", "blue", "ipvs", "restore"]), script(2))?.success()?;
+    let listed = nobody(ctx, "ipvs list -n")?;
+    same(ctx, "here", out(ctx, "ipvs list -n")?, listed.out());
+    same(ctx, "all of them", 3 + 3 * 200, listed.out().lines().count());
+    drop(blue);
+    Ok(())
+}
+
 pub(crate) fn user_namespace(ctx: &Context) -> Outcome {
     let inside = |arguments: &[&str]| {
         let mut command = Command::new("unshare");

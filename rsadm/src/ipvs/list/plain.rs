@@ -1,8 +1,11 @@
 //! The listing for those whom the kernel shows the plain table only.
 
+use std::fs::File;
+use std::io::BufReader;
+
 use ipvs::{
     DestinationSummary, Error, Family, Info, Netmask, PlainKey, PlainPersistence, PlainService,
-    Proc, Service, ServiceEntry, ServiceFlags, ServiceKey, Statistics,
+    PlainTable, Service, ServiceEntry, ServiceFlags, ServiceKey, Statistics,
 };
 use rustix::time::{ClockId, clock_getres};
 
@@ -16,7 +19,7 @@ pub(super) fn read(
 ) -> Result<Reading<DestinationSummary>> {
     let ticks = ticks_per_second();
     let mut rows = Vec::new();
-    let table = Proc::new().table()?;
+    let table = open()?;
     let info =
         Info { version: table.version(), connection_table_size: table.connection_table_size() };
     for service in table {
@@ -29,6 +32,22 @@ pub(super) fn read(
         return Err(Failure::from(refusal));
     }
     Ok(Reading { info: wanted.is_none().then_some(info), rows })
+}
+
+/// Opens the plain table.
+///
+/// Before Linux 7.1 the services of all network namespaces are in one hash table. A read that goes
+/// over those of others counts them, and the next one starts behind too many of our own: services
+/// are missing. A read that ends within a service goes over none.
+fn open() -> ipvs::Result<PlainTable<BufReader<File>>> {
+    const PATH: &str = "/proc/thread-self/net/ip_vs";
+    const LESS_THAN_A_SERVICE: usize = 16;
+    let file = File::open(PATH).map_err(|source| Error::File {
+        action: "read",
+        path: PATH.into(),
+        source,
+    })?;
+    PlainTable::from_reader(BufReader::with_capacity(LESS_THAN_A_SERVICE, file))
 }
 
 /// What the plain table says of a service, in the form of what the kernel says to the privileged.
@@ -75,8 +94,6 @@ fn ticks_per_second() -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use ipvs::PlainTable;
-
     use super::*;
 
     #[test]
