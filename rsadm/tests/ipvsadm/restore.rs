@@ -137,18 +137,20 @@ pub(crate) fn large_marks_come_back(ctx: &Context) -> Outcome {
 /// Many lines at once: the changes go to the kernel together, the messages keep their order.
 pub(crate) fn large_inputs(ctx: &Context) -> Outcome {
     let mut pair = Pair::new(ctx, SMALL)?;
-    let mut input = String::new();
-    for number in 0..300 {
+    let lines = |number: u32| {
         let (high, low) = (number / 200, number % 200 + 1);
-        input += &format!("-A -t 10.7.{high}.{low}:80 -s rr\n");
-        input += &format!("-a -t 10.7.{high}.{low}:80 -r 10.8.{high}.{low} -m\n");
-        match number % 7 {
-            0 => input += "-A -t 10.0.0.1:80\n",
-            1 => input += "-A -t 10.5.0.1:80 -s nosuch\n",
-            2 => input += "-d -t 10.0.0.1:80 -r 10.9.9.9\n",
-            _ => {}
-        }
-    }
+        let refused = match number % 7 {
+            0 => "-A -t 10.0.0.1:80\n",
+            1 => "-A -t 10.5.0.1:80 -s nosuch\n",
+            2 => "-d -t 10.0.0.1:80 -r 10.9.9.9\n",
+            _ => "",
+        };
+        format!(
+            "-A -t 10.7.{high}.{low}:80 -s rr\n\
+             -a -t 10.7.{high}.{low}:80 -r 10.8.{high}.{low} -m\n{refused}"
+        )
+    };
+    let input: String = (0..300).map(lines).collect();
     pair.compare(&["-R"], input.as_bytes())?;
     pair.compare(&["-R"], format!("{input}-A --bogus\n").as_bytes())?;
     pair.compare(&["-R"], format!("{input}bogus\n{input}").as_bytes())

@@ -16,11 +16,11 @@ pub(super) fn help(out: &mut impl Write, name: &[u8]) -> io::Result<()> {
     version(out)?;
     out.write_all(b"Usage: ")?;
     out.write_all(name)?;
+    out.write_all(b" COMMAND [OPTION]...\n")?;
     out.write_all(HELP.as_bytes())
 }
 
 const HELP: &str = "\
- COMMAND [OPTION]...
 The table of the Linux virtual server, on the command line of ipvsadm. The command
 comes first. This is rsadm; `rsadm ipvs --help' shows what it can do beyond that.
 

@@ -243,3 +243,6 @@ impl<K: Kernel, D: Directory, O: Write, E: Write> Tool<K, D, O, E> {
         let _ = self.err.write_all(&[message, b"\n"].concat());
     }
 }
+
+#[cfg(test)]
+mod tests;
