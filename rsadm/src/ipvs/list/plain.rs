@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::io::BufReader;
+use std::path::Path;
 
 use ipvs::{
     DestinationSummary, Error, Family, Info, Netmask, PlainKey, PlainPersistence, PlainService,
-    PlainTable, Service, ServiceEntry, ServiceFlags, ServiceKey, Statistics,
+    PlainTable, Proc, Service, ServiceEntry, ServiceFlags, ServiceKey, Statistics,
 };
 use rustix::time::{ClockId, clock_getres};
 
@@ -38,13 +39,18 @@ pub(super) fn read(
 ///
 /// Before Linux 7.1 the services of all network namespaces are in one hash table. A read that goes
 /// over those of others counts them, and the next one starts behind too many of our own: services
-/// are missing. A read that ends within a service goes over none.
+/// are missing. A read that ends within a service goes over none. That is slower, and the only
+/// way: nobody but root can tell whether other namespaces have services.
 fn open() -> ipvs::Result<PlainTable<BufReader<File>>> {
-    const PATH: &str = "/proc/thread-self/net/ip_vs";
     const LESS_THAN_A_SERVICE: usize = 16;
-    let file = File::open(PATH).map_err(|source| Error::File {
+    let name = "/proc/thread-self/net/ip_vs";
+    // The kernels that have this file keep namespaces apart.
+    if Path::new("/proc/thread-self/net/ip_vs_status").exists() {
+        return Proc::new().table();
+    }
+    let file = File::open(name).map_err(|source| Error::File {
         action: "read",
-        path: PATH.into(),
+        path: name.into(),
         source,
     })?;
     PlainTable::from_reader(BufReader::with_capacity(LESS_THAN_A_SERVICE, file))
