@@ -56,6 +56,7 @@ fn main() -> ExitCode {
         case("restore_help_inside", restore::help_inside),
         case("restore_round_trips", restore::round_trips),
         case("restore_large_marks_come_back", restore::large_marks_come_back),
+        case("restore_scripts", restore::scripts),
         case("restore_large_inputs", restore::large_inputs),
         case("traffic_counters_and_connections", traffic::counters_and_connections),
         case("startup_without_privilege", startup::without_privilege),

@@ -1,6 +1,11 @@
 //! What `-R` makes of its input, and whether `-S` and `-R` are each other's inverse.
 
-use testbed::harness::{Context, Outcome};
+use std::path::PathBuf;
+use std::process::Command;
+use std::{env, fs};
+
+use testbed::harness::{Context, Failure, Outcome};
+use testbed::process::Captured;
 
 use crate::pair::{Pair, Tool};
 use crate::tables::{MIXED, SMALL};
@@ -131,6 +136,34 @@ pub(crate) fn large_marks_come_back(ctx: &Context) -> Outcome {
     ctx.equal("status", &0, &restored.code());
     ctx.equal("errors", "", restored.err().as_str());
     ctx.equal("saved again", &saved.out(), &pair.run(Tool::Ours, &["-Sn"], b"")?.out());
+    Ok(())
+}
+
+/// Debian's shell scripts `ipvsadm-save` and `ipvsadm-restore`, with ours first on PATH.
+pub(crate) fn scripts(ctx: &Context) -> Outcome {
+    let mut pair = Pair::new(ctx, SMALL)?;
+    let program = fs::canonicalize(ctx.reference("ipvsadm").get_program())?;
+    let script = |name: &str, tool, input: &str| -> Result<Captured, Failure> {
+        let text = fs::read_to_string(program.with_file_name(name))?;
+        // They set a PATH of their own, in which neither program is.
+        let text: String =
+            text.split_inclusive('\n').filter(|line| !line.starts_with("PATH=")).collect();
+        let usual = env::var_os("PATH").unwrap_or_default();
+        let ours = (tool == Tool::Ours).then(|| PathBuf::from("/run"));
+        let path = env::join_paths(ours.into_iter().chain(env::split_paths(&usual)))?;
+        let mut command = Command::new("sh");
+        Ok(ctx.capture_with(command.env("PATH", path).args(["-c", &text, name, "-n"]), input)?)
+    };
+    let saved = script("ipvsadm-save", Tool::Reference, "")?;
+    pair.same("ipvsadm-save", &saved, &script("ipvsadm-save", Tool::Ours, "")?);
+    for tool in [Tool::Reference, Tool::Ours] {
+        pair.client().flush()?;
+        let restored = script("ipvsadm-restore", tool, &format!("# comment\n{}", saved.out()))?;
+        ctx.equal("status of ipvsadm-restore", &0, &restored.code());
+        ctx.equal("errors of ipvsadm-restore", "", restored.err().as_str());
+        let again = pair.run(Tool::Reference, &["-Sn"], b"")?;
+        ctx.equal("the table comes back", &saved.out(), &again.out());
+    }
     Ok(())
 }
 
