@@ -77,7 +77,10 @@ fn stream(arguments: &List, out: &mut impl Write) -> Result<()> {
     let mut client = connect()?;
     let (info, mut services) = match &arguments.service {
         Some(key) => (None, vec![client.service(key)?]),
-        None => (Some(client.info()?), client.services()?),
+        None => {
+            let services = client.services()?;
+            (Some(client.info()?), services)
+        }
     };
     arguments.sort.sort_services(&mut services);
     let mut listing = render::Classic::new(arguments, arguments.columns());
