@@ -22,6 +22,9 @@ struct Snapshot {
     daemons: Vec<Daemon>,
 }
 
+/// What a program left: the saved table and everything.
+type Left = (Vec<String>, Snapshot);
+
 /// One of the two programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tool {
@@ -133,19 +136,26 @@ impl<'a> Pair<'a> {
         self.ctx.same_run(name, &without_size(expected), &without_size(got));
     }
 
+    /// The saved table as lines in an order of their own: where no comparison of ipvsadm is an
+    /// order, the kernel's order decides, which from Linux 7.1 is another one in each table.
+    pub(crate) fn saved(&self, words: &[&str]) -> Result<Vec<String>> {
+        let text = self.run(Tool::Reference, words, b"")?.out();
+        Ok(sorted_lines(&text))
+    }
+
     /// What a program says, and the state that it leaves if that is another one.
     fn run_and_look(
         &mut self,
         tool: Tool,
         words: &[&str],
         input: &[u8],
-    ) -> Result<(Captured, Option<(String, Snapshot)>)> {
+    ) -> Result<(Captured, Option<Left>)> {
         let captured = self.run(tool, words, input)?;
         let state = snapshot(&mut self.client)?;
         if state == self.baseline {
             return Ok((captured, None));
         }
-        let saved = self.run(Tool::Reference, &["-Sn"], b"")?.out();
+        let saved = self.saved(&["-Sn"])?;
         self.reset()?;
         Ok((captured, Some((saved, state))))
     }
@@ -183,9 +193,18 @@ fn name(words: &[&str], input: &[u8]) -> String {
     }
 }
 
-/// The state, without what only time and traffic change.
+/// Lines in an order of their own.
+pub(crate) fn sorted_lines(text: &str) -> Vec<String> {
+    let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    lines.sort_unstable();
+    lines
+}
+
+/// The state, in an order of its own.
 fn snapshot(client: &mut Client) -> Result<Snapshot> {
+    let mut table = client.table()?;
+    table.sort_by_key(|entry| entry.service.service.key);
     let mut daemons = client.daemons()?;
     daemons.sort_by_key(|daemon| daemon.role);
-    Ok(Snapshot { table: client.table()?, timeouts: client.timeouts()?, daemons })
+    Ok(Snapshot { table, timeouts: client.timeouts()?, daemons })
 }
