@@ -65,7 +65,7 @@ impl Arguments {
         require_root()?;
         let tools = Tools::fetch(layout);
         if let Err(error) = &tools {
-            eprintln!("{error}\nusing the machine's own ip, bridge, ipvsadm, iptables and ipset");
+            eprintln!("{error}\nusing the machine's own ip, bridge, iptables and ipset");
         }
         let job = self.job(layout, tools.as_ref().ok())?;
         run_on_host(&job.env("RSADM_KERNEL", "host"))

@@ -105,5 +105,9 @@ fn show(what: &str, node: &Node, line: &str) -> Result<()> {
     let mut command: Command = node.command(words.next().unwrap_or_default());
     // Both outputs in the order in which they are written.
     command.args(words).stdin(Stdio::null()).stderr(std::io::stdout());
-    command.status().context(|| format!("cannot run `{line}`")).map(drop)
+    let status = command.status().context(|| format!("cannot run `{line}`"))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Error::new(format!("`{line}` on {} ended with {status}", node.name())))
 }

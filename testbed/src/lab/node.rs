@@ -78,7 +78,8 @@ impl Node {
         process::capture(&mut bridge)?.success().map(drop)
     }
 
-    /// What kube-proxy sets up for the service: its address, and its destinations in IPVS.
+    /// What kube-proxy sets up for the service: its address, and its destinations in IPVS, by
+    /// the rsadm on PATH.
     pub(super) fn add_service(&self) -> Result<()> {
         self.namespace.ip_batch(&format!(
             "link add kube-ipvs0 type dummy\n\
@@ -86,8 +87,8 @@ impl Node {
              addr add {}/32 dev kube-ipvs0\n",
             SERVICE.ip()
         ))?;
-        let mut restore = self.command("ipvsadm");
-        restore.arg("-R");
+        let mut restore = self.command("rsadm");
+        restore.args(["ipvs", "restore"]);
         process::capture_with(&mut restore, SERVICE_RULES)?.success().map(drop)
     }
 
