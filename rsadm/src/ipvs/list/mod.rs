@@ -75,12 +75,11 @@ fn present<D: Row>(
 /// them, in the memory of one service.
 fn stream(arguments: &List, out: &mut impl Write) -> Result<()> {
     let mut client = connect()?;
-    let (info, mut services) = match &arguments.service {
-        Some(key) => (None, vec![client.service(key)?]),
-        None => {
-            let services = client.services()?;
-            (Some(client.info()?), services)
-        }
+    let (info, mut services) = if let Some(key) = &arguments.service {
+        (None, vec![client.service(key)?])
+    } else {
+        let services = client.services()?;
+        (Some(client.info()?), services)
     };
     arguments.sort.sort_services(&mut services);
     let mut listing = render::Classic::new(arguments, arguments.columns());
