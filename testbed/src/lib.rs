@@ -5,6 +5,7 @@
 //!
 //! - `packages` unpacks Debian packages under `target/testbed`, installing nothing;
 //! - [`kernels`] and [`tools`] say which: kernels to boot, and the tools to compare with;
+//!   [`ldirectord`] is a daemon that drives ipvsadm;
 //! - [`boot`] boots a kernel around one command, [`guest`] is the first process inside it;
 //! - [`lab`] builds the two-node cluster inside, [`http`] answers in its pods;
 //! - [`bench`] measures in such a kernel;
@@ -19,6 +20,7 @@ pub mod http;
 pub mod kernels;
 pub mod lab;
 pub mod layout;
+pub mod ldirectord;
 pub mod namespace;
 mod packages;
 pub mod process;

@@ -12,6 +12,7 @@ use testbed::{
     Context as _, Error, Layout, Result,
     boot::{Boot, Job},
     kernels::{Installed, Kernel},
+    ldirectord::Ldirectord,
     process,
     suites::Suite,
     tools::Tools,
@@ -29,6 +30,7 @@ const LIMIT: Duration = Duration::from_secs(40 * 60);
 pub(super) struct Bench<'a> {
     pub(super) layout: &'a Layout,
     pub(super) tools: &'a Tools,
+    pub(super) ldirectord: &'a Ldirectord,
     pub(super) suites: &'a [Suite],
     pub(super) filter: Option<&'a str>,
 }
@@ -107,6 +109,7 @@ impl Bench<'_> {
         let mut arguments = vec!["suites".to_owned(), suites];
         arguments.extend(self.filter.map(str::to_owned));
         let job = Job::new(self.layout.program("testbed")?, arguments, Some(self.tools))?;
+        let job = job.env(Ldirectord::VARIABLE, self.ldirectord.root().display().to_string());
         let path = job.environment.get("PATH").cloned().unwrap_or_default();
         Ok(job.env("PATH", format!("{}:{path}", self.layout.programs().display())))
     }

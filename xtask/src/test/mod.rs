@@ -4,7 +4,7 @@ mod everywhere;
 mod kernels;
 mod tally;
 
-use testbed::{Error, Layout, Result, kernels::Kernel, tools::Tools};
+use testbed::{Error, Layout, Result, kernels::Kernel, ldirectord::Ldirectord, tools::Tools};
 
 use crate::{Choice, cargo, choice};
 use tally::Tally;
@@ -34,7 +34,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<i32> {
     }
     let layout = Layout::of_this_program()?;
     let tools = Tools::fetch(&layout)?;
-    let bench = kernels::Bench { layout: &layout, tools: &tools, suites: &suites, filter };
+    let ldirectord = Ldirectord::fetch(&layout, &tools)?;
+    let bench = kernels::Bench {
+        layout: &layout,
+        tools: &tools,
+        ldirectord: &ldirectord,
+        suites: &suites,
+        filter,
+    };
     let chosen = |choice| arguments.kernel.is_empty() || arguments.kernel.contains(&choice);
     let boots: Vec<Kernel> =
         Kernel::ALL.into_iter().filter(|&kernel| chosen(Choice::Boot(kernel))).collect();
