@@ -45,7 +45,11 @@ impl<'a> Seat<'a> {
             Tool::Reference => &self.reference,
             Tool::Ours => Path::new(env!("CARGO_BIN_EXE_rsadm")),
         };
-        Ok(symlink(program, SEAT)?)
+        symlink(program, SEAT)?;
+        // Comparisons would prove nothing if both runs met the same program.
+        let version = self.ctx.capture(Command::new(SEAT).arg("-v"))?.success()?.out();
+        self.ctx.equal(&version, &(tool == Tool::Ours), &version.contains("rsadm"));
+        Ok(())
     }
 
     /// A file of Debian's package, by its path in it.
