@@ -8,7 +8,7 @@
 //!   [`ldirectord`] is a daemon that drives ipvsadm;
 //! - [`boot`] boots a kernel around one command, [`guest`] is the first process inside it;
 //! - [`lab`] builds the two-node cluster inside, [`http`] answers in its pods;
-//! - [`bench`] measures in such a kernel;
+//! - [`mod@bench`] measures in such a kernel;
 //! - [`harness`] is what a kernel test is written with, [`suites`] runs many such tests.
 
 pub mod bench;
