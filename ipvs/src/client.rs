@@ -132,8 +132,8 @@ impl Client {
     /// Services with the columns of a plain listing, in the kernel's order.
     ///
     /// One dump of the services is joined with one read of `/proc/net/ip_vs`, which is some
-    /// thirty times faster than a dump for each service. Where the two disagree, because somebody
-    /// changes the table, or the file cannot be read, it is a dump for each service after all.
+    /// thirty times faster than a dump for each service. What the file lacks is dumped; where the
+    /// two disagree, because somebody changes the table, all is.
     ///
     /// ```no_run
     /// # let mut client = ipvs::Client::connect()?;

@@ -25,24 +25,21 @@ pub struct ServiceOverview {
 }
 
 /// Joins a dump of services with the plain table, whose rows are in the same order as long as
-/// nobody changes the table. Where they are not, or the plain table cannot be read to its end, the
-/// dump is given back.
+/// nobody changes the table. Before Linux 7.1 the plain table lacks rows while other namespaces have
+/// services too: those are left `None`. Where the plain table has a row that the dump has not, or
+/// cannot be read to its end, there is nothing to join.
 pub(crate) fn join(
-    services: Vec<ServiceEntry>,
+    services: &[ServiceEntry],
     plain: impl Iterator<Item = Result<PlainService>>,
-) -> Result<Vec<ServiceOverview>, Vec<ServiceEntry>> {
-    let mut destinations = Vec::with_capacity(services.len());
+) -> Option<Vec<Option<Vec<DestinationSummary>>>> {
+    let mut joined = Vec::with_capacity(services.len());
     for row in plain {
-        match (row, services.get(destinations.len())) {
-            (Ok(row), Some(entry)) if row.key.matches(&entry.service.key) => {
-                destinations.push(row.destinations);
-            }
-            _ => return Err(services),
-        }
+        let row = row.ok()?;
+        let rest = services.get(joined.len()..)?;
+        let gap = rest.iter().position(|entry| row.key.matches(&entry.service.key))?;
+        joined.resize(joined.len() + gap, None);
+        joined.push(Some(row.destinations));
     }
-    if destinations.len() != services.len() {
-        return Err(services);
-    }
-    let pairs = services.into_iter().zip(destinations);
-    Ok(pairs.map(|(service, destinations)| ServiceOverview { service, destinations }).collect())
+    joined.resize(services.len(), None);
+    Some(joined)
 }

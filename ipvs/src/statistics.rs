@@ -2,6 +2,9 @@
 
 /// Counters since creation or the last [`zero`](crate::Client::zero), and rates.
 ///
+/// The kernel adds up its per-CPU counters every two seconds, so that what happened since may be
+/// missing.
+///
 /// Read from the 64-bit attributes (Linux 4.1); an older kernel's 32-bit counters are widened and
 /// wrap at 2^32 packets and connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -80,8 +80,9 @@ impl PlainKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PlainPersistence {
-    /// Timeout in ticks of the kernel (`CONFIG_HZ` a second, 100 to 1000), which the kernel tells
-    /// nobody; [`Service::timeout`](crate::Service) has seconds.
+    /// Timeout in ticks of the kernel (`CONFIG_HZ` a second, 100 to 1000), which are as long as
+    /// `clock_getres(CLOCK_MONOTONIC_COARSE)` says; [`Service::timeout`](crate::Service) has
+    /// seconds.
     pub timeout_jiffies: u32,
     /// The granularity as it is printed; see [`netmask`](Self::netmask).
     pub raw_netmask: u32,

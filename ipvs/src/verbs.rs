@@ -213,23 +213,16 @@ impl<T: Transport> Verbs<T> {
         plain: Option<PlainTable>,
     ) -> Result<Vec<ServiceOverview>> {
         let services = self.services().await?;
-        match plain {
-            Some(plain) => match join(services, plain) {
-                Ok(overview) => Ok(overview),
-                Err(services) => self.overview_by_dumps(services).await,
-            },
-            None => self.overview_by_dumps(services).await,
-        }
-    }
-
-    async fn overview_by_dumps(
-        &mut self,
-        services: Vec<ServiceEntry>,
-    ) -> Result<Vec<ServiceOverview>> {
+        let joined = plain.and_then(|plain| join(&services, plain));
+        let joined = joined.unwrap_or_else(|| vec![None; services.len()]);
         let mut overview = Vec::with_capacity(services.len());
-        for service in services {
-            let destinations = self.destinations(&service.service.key).await?;
-            let destinations = destinations.iter().map(Into::into).collect();
+        for (service, plain) in services.into_iter().zip(joined) {
+            let destinations = if let Some(destinations) = plain {
+                destinations
+            } else {
+                let dumped = self.destinations(&service.service.key).await?;
+                dumped.iter().map(Into::into).collect()
+            };
             overview.push(ServiceOverview { service, destinations });
         }
         Ok(overview)
