@@ -42,7 +42,7 @@ pub(super) fn run(command: &mut Command) -> Result<Run> {
         let watcher = scope.spawn(|| {
             let mut most = 0;
             while !ended.load(Ordering::Relaxed) {
-                most = most.max(high_water(&status_file));
+                most = most.max(high_water(&status_file, &program));
                 thread::sleep(SAMPLE);
             }
             most
@@ -62,11 +62,14 @@ pub(super) fn run(command: &mut Command) -> Result<Run> {
     }
 }
 
-/// `VmHWM` of a process, in KiB.
-fn high_water(status_file: &str) -> u64 {
+/// `VmHWM` of a process, in KiB, once it runs the program: before that its memory is ours.
+fn high_water(status_file: &str, program: &str) -> u64 {
     let status = fs::read_to_string(status_file).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|value| value.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+    let value = |name| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    // The kernel keeps fifteen bytes of a name.
+    let started = value("Name:").is_some_and(|name| !name.is_empty() && program.ends_with(name));
+    let amount = value("VmHWM:").and_then(|amount| amount.split(' ').next()?.parse().ok());
+    amount.filter(|_| started).unwrap_or_default()
 }
 
 /// The run in the middle.
