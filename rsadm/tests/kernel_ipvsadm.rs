@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         case("ipvsadm_usage_settings_with_every_option", usage::settings_with_every_option),
         case("ipvsadm_usage_pairs_of_mistakes", usage::pairs_of_mistakes),
         case("ipvsadm_usage_spelling", usage::spelling),
+        case("ipvsadm_usage_posix", usage::posix),
         case("ipvsadm_usage_values", usage::values),
         case("ipvsadm_usage_help_and_version", usage::help_and_version),
         case("ipvsadm_changes_services", changes::services),

@@ -2,7 +2,7 @@
 
 use testbed::harness::{Context, Outcome};
 
-use crate::pair::Pair;
+use crate::pair::{Pair, Tool};
 use crate::tables::SMALL;
 
 /// Every option that is not a command, with a value that it takes.
@@ -263,6 +263,21 @@ foo
     Ok(())
 }
 
+/// Where the environment asks for options first.
+pub(crate) fn posix(ctx: &Context) -> Outcome {
+    let pair = Pair::new(ctx, SMALL)?;
+    for line in
+        ["-L foo -n", "foo -L", "--set 1 -1 3", "--set -n 1 2 3", "-L - -n", "-Ln", "-L -- -n"]
+    {
+        let run = |tool| {
+            let mut command = pair.command(tool);
+            ctx.capture(command.env("POSIXLY_CORRECT", "").args(line.split(' ')))
+        };
+        pair.same(line, &run(Tool::Reference)?, &run(Tool::Ours)?);
+    }
+    Ok(())
+}
+
 /// Values of options, good and bad.
 pub(crate) fn values(ctx: &Context) -> Outcome {
     let mut pair = Pair::new(ctx, SMALL)?;
@@ -409,14 +424,13 @@ pub(crate) fn values(ctx: &Context) -> Outcome {
 
 /// Help and version have words of their own; stream and status are ipvsadm's.
 pub(crate) fn help_and_version(ctx: &Context) -> Outcome {
-    use crate::pair::Tool::{Ours, Reference};
     let pair = Pair::new(ctx, "")?;
     for words in
         [&["-h"][..], &["--help"], &["-v"], &["--version"], &["-v", "--bogus"], &["-hL"], &["-vx"]]
     {
         let name = words.join(" ");
-        let expected = pair.run(Reference, words, b"")?;
-        let got = pair.run(Ours, words, b"")?;
+        let expected = pair.run(Tool::Reference, words, b"")?;
+        let got = pair.run(Tool::Ours, words, b"")?;
         ctx.equal(&format!("status of {name}"), &expected.code(), &got.code());
         ctx.equal(&format!("errors of {name}"), &expected.err(), &got.err());
         let start = |text: String| text.split(" (").next().map(str::to_owned);

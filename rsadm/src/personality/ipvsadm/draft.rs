@@ -1,5 +1,6 @@
 //! A command line as it is read, option by option, before anything is checked as a whole.
 
+use std::env;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipvs::{
@@ -56,7 +57,7 @@ impl Draft {
         restoring: bool,
         directory: &mut impl Directory,
     ) -> Result<Self, Stop> {
-        let mut options = Options::new(words);
+        let mut options = Options::new(words, env::var_os("POSIXLY_CORRECT").is_some());
         let Some(Ok(first)) = options.next() else { return Err(Stop::TryHelp) };
         let mut draft = Self::new(command(first)?, restoring);
         if let (Command::StartDaemon | Command::StopDaemon, (_, Some(role))) =

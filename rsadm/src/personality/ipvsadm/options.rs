@@ -179,6 +179,8 @@ pub(super) struct Options<'a> {
     letters: Option<&'a [u8]>,
     /// After `--` no word is an option.
     only_rest: bool,
+    /// As POSIX has it, nor after the first word that is none.
+    posix: bool,
     rest: Vec<&'a [u8]>,
 }
 
@@ -186,8 +188,10 @@ pub(super) struct Options<'a> {
 pub(super) type Found<'a> = (Switch, Option<&'a [u8]>);
 
 impl<'a> Options<'a> {
-    pub(super) fn new(words: &'a [Vec<u8>]) -> Self {
-        Self { words, next: 0, letters: None, only_rest: false, rest: Vec::new() }
+    /// `posix` is what the environment variable `POSIXLY_CORRECT` asks for.
+    pub(super) fn new(words: &'a [Vec<u8>], posix: bool) -> Self {
+        let rest = Vec::new();
+        Self { words, next: 0, letters: None, only_rest: false, posix, rest }
     }
 
     /// The word that was looked at last, which messages show: of `--opt VALUE` it is the value.
@@ -272,7 +276,10 @@ impl<'a> Iterator for Options<'a> {
                 b"--" => self.only_rest = true,
                 [b'-', b'-', name @ ..] => return Some(self.long(name)),
                 [b'-', letters @ ..] if !letters.is_empty() => return Some(self.short(letters)),
-                _ => self.rest.push(word),
+                _ => {
+                    self.only_rest |= self.posix;
+                    self.rest.push(word);
+                }
             }
         }
     }
@@ -290,8 +297,12 @@ mod tests {
 
     /// Switches with arguments, then the complaint or the rest.
     fn walk(line: &str) -> String {
+        walk_posix(line, false)
+    }
+
+    fn walk_posix(line: &str, posix: bool) -> String {
         let words = words(line);
-        let mut options = Options::new(&words);
+        let mut options = Options::new(&words, posix);
         let mut text = String::new();
         while let Some(found) = options.next() {
             match found {
@@ -337,6 +348,14 @@ mod tests {
     }
 
     #[test]
+    fn options_may_have_to_come_first() {
+        assert_eq!(walk_posix("--set 1 -2 3", true), "Set [1][-2][3]");
+        assert_eq!(walk_posix("word -L", true), "[word][-L]");
+        assert_eq!(walk_posix("-L -n - -X", true), "List Numeric [-][-X]");
+        assert_eq!(walk_posix("-A -t word -n", true), "AddService TcpService=word Numeric ");
+    }
+
+    #[test]
     fn complaints_name_the_word() {
         assert_eq!(walk("-L --bogus"), "List --bogus: unknown option");
         assert_eq!(walk("-L --stat"), "List --stat: unknown option");
@@ -353,9 +372,9 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_words_end(words in proptest::collection::vec(
-            proptest::collection::vec(0_u8..=255, 0..6), 0..8)
+            proptest::collection::vec(0_u8..=255, 0..6), 0..8), posix: bool
         ) {
-            let mut options = Options::new(&words);
+            let mut options = Options::new(&words, posix);
             let mut found = 0;
             while options.next().is_some() {
                 found += 1;
