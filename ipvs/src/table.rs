@@ -201,7 +201,9 @@ impl<R: BufRead> PlainTable<R> {
                 let Some(service) = parse_service(line) else {
                     return Err(self.lines.not_understood());
                 };
-                if let Some(complete) = self.pending.replace(service) {
+                if let Some(mut complete) = self.pending.replace(service) {
+                    // Whoever keeps a large table keeps no more than its rows.
+                    complete.destinations.shrink_to_fit();
                     return Ok(Some(complete));
                 }
             }
