@@ -11,7 +11,7 @@ use std::time::Duration;
 use ipvs::{
     Client, Connection, ConnectionState, Daemon, Destination, DestinationSummary, Family,
     ForwardingMethod, Modules, Namespace, Netmask, Origin, Presence, Proc, Protocol, Role, Service,
-    ServiceFlags, ServiceKey, SyncThreshold,
+    ServiceFlags, ServiceKey, SyncThreshold, Timeouts,
 };
 use rustix::net::{AddressFamily, SocketType};
 use testbed::harness::{Case, Context, Failure, Need, Outcome};
@@ -242,6 +242,8 @@ fn connections_many(ctx: &Context) -> Outcome {
     const CLIENTS: u8 = 5;
     const PORTS: u16 = 20_000;
     let mut client = client(ctx)?;
+    // On a slow machine the usual five minutes are over before the last one is read.
+    client.set_timeouts(&Timeouts { udp: 86_400, ..Timeouts::default() })?;
     let mut service = service("udp://192.0.2.1:53")?;
     add(&mut client, &service, "192.0.2.7:5353")?;
     service.key = "udp://192.0.2.1:54".parse()?;
