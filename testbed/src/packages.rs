@@ -12,8 +12,6 @@ use std::{
 use crate::{Context, Error, Layout, Result, process};
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-/// Debian's public mirror, for machines whose own apt knows no Debian mirror.
-const PUBLIC_MIRROR: &str = "http://deb.debian.org/debian";
 
 /// The file that says what a folder was made from.
 const RECIPE: &str = "recipe";
@@ -98,8 +96,9 @@ impl Set<'_> {
     /// Writes the private apt configuration and answers where it is.
     fn configure(&self, apt: &Path) -> Result<PathBuf> {
         let here = apt.display();
+        let mirror = mirror()?;
         let sources =
-            format!("deb [arch=amd64 signed-by={KEYRING}] {} {} main\n", mirror(), self.suite);
+            format!("deb [arch=amd64 signed-by={KEYRING}] {mirror} {} main\n", self.suite);
         let config = format!(
             "Dir::Etc::SourceList \"{here}/sources.list\";\n\
              Dir::Etc::SourceParts \"/dev/null\";\n\
@@ -168,16 +167,44 @@ fn apt_get(config: &Path, folder: &Path, arguments: &[&str]) -> Result<()> {
         "`apt-get {}` against {} failed ({reason}): check that this machine reaches the mirror, \
          or use `--kernel host`",
         arguments.join(" "),
-        mirror()
+        mirror()?
     )))
 }
 
 /// The Debian mirror that this machine uses.
-fn mirror() -> String {
-    let mut command = Command::new("apt-get");
-    command.args(["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]);
-    let listed = process::capture(&mut command).map(|listed| listed.out()).unwrap_or_default();
-    let own = listed.lines().map(|line| line.trim_end_matches('/'));
-    let mut debian = own.filter(|line| line.ends_with("/debian"));
-    debian.next().unwrap_or(PUBLIC_MIRROR).to_owned()
+fn mirror() -> Result<String> {
+    let folder = Path::new("/etc/apt/sources.list.d");
+    let parts = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = [PathBuf::from("/etc/apt/sources.list")].into_iter().chain(parts);
+    let texts: Vec<_> = files.filter_map(|file| fs::read_to_string(file).ok()).collect();
+    texts.iter().find_map(|text| mirror_in(text)).ok_or_else(|| {
+        Error::new(
+            "apt knows no Debian mirror to take the kernels from: name one in \
+             /etc/apt/sources.list, or use `--kernel host`",
+        )
+    })
+}
+
+/// The first Debian mirror that a file of apt's sources names, in either of its two formats.
+fn mirror_in(sources: &str) -> Option<String> {
+    let lines = sources.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let words = lines.flat_map(str::split_whitespace).map(|word| word.trim_end_matches('/'));
+    let mut mirrors = words.filter(|word| word.starts_with("http") && word.ends_with("/debian"));
+    mirrors.next().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mirror_is_found_in_both_formats() {
+        let lines = "# deb http://old.example/debian bookworm main\n\
+            deb http://security.example/debian-security bookworm-security main\n\
+            deb [arch=amd64] https://mirror.example/debian/ bookworm main\n";
+        assert_eq!(mirror_in(lines).as_deref(), Some("https://mirror.example/debian"));
+        let stanza = "Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm\n";
+        assert_eq!(mirror_in(stanza).as_deref(), Some("http://mirror.example/debian"));
+        assert_eq!(mirror_in("deb http://mirror.example/ubuntu noble main\n"), None);
+    }
 }
