@@ -113,6 +113,21 @@ pub(crate) fn counters_and_connections(ctx: &Context) -> Outcome {
     // Half closed connections settle.
     thread::sleep(Duration::from_millis(500));
 
+    let stats = |pair: &Pair<'_>| -> Result<Vec<String>, Failure> {
+        let listed = pair.run(Tool::Reference, &["-Ln", "--stats"], b"")?.out();
+        Ok(listed.lines().skip(3).map(str::to_owned).collect())
+    };
+    let zeroed = |lines: &[String]| {
+        lines.iter().all(|line| line.ends_with(" 0        0        0        0        0"))
+    };
+    // The kernel adds up counters every two seconds, those of one service after the other.
+    for _ in 0..60 {
+        if !zeroed(&stats(&pair)?) {
+            break;
+        }
+        thread::sleep(Duration::from_millis(500));
+    }
+    thread::sleep(Duration::from_secs(3));
     for words in [
         &["-Ln"][..],
         &["-L"],
@@ -138,13 +153,6 @@ pub(crate) fn counters_and_connections(ctx: &Context) -> Outcome {
     ctx.check("IPv6 is shown", listed.contains("[2001:db8:10::1]:80"));
 
     // One service's counters, then all.
-    let stats = |pair: &Pair<'_>| -> Result<Vec<String>, Failure> {
-        let listed = pair.run(Tool::Reference, &["-Ln", "--stats"], b"")?.out();
-        Ok(listed.lines().skip(3).map(str::to_owned).collect())
-    };
-    let zeroed = |lines: &[String]| {
-        lines.iter().all(|line| line.ends_with(" 0        0        0        0        0"))
-    };
     ctx.check("there was traffic", !zeroed(&stats(&pair)?));
     let one = pair.run(Tool::Ours, &["-Z", "-t", "10.10.0.1:80"], b"")?;
     ctx.equal("status of zero", &0, &one.code());
