@@ -64,14 +64,20 @@ impl<T: Transport> Verbs<T> {
         self.family.message(command, 0)
     }
 
-    /// Sends a request that is answered by an acknowledgement. Where none comes, the table says
-    /// whether it was carried out: a daemon that is stopped before it ran is never acknowledged.
+    /// Carries out a change.
     async fn change(&mut self, change: Change) -> Result<()> {
-        let mut message = change.message(&self.family);
+        let message = change.message(&self.family);
+        self.acknowledged(&change, message).await
+    }
+
+    /// Sends the message of a change, which is answered by an acknowledgement. Where none comes,
+    /// the table says whether it was carried out: a daemon that is stopped before it ran is never
+    /// acknowledged.
+    async fn acknowledged(&mut self, change: &Change, mut message: Message) -> Result<()> {
         let done = self.connection.request(&mut message, |_| Ok::<_, rsadm_netlink::Error>(()));
         match done.await {
             Ok(()) => Ok(()),
-            Err(error) if error.is_unknown() && self.holds(&change).await? => Ok(()),
+            Err(error) if error.is_unknown() && self.holds(change).await? => Ok(()),
             Err(error) => Err(explain(change.request(), error)),
         }
     }
@@ -251,11 +257,9 @@ impl<T: Transport> Verbs<T> {
         patch: &ServicePatch,
     ) -> Result<()> {
         let service = patch.apply(self.service(key).await?.service);
-        let request = Request::UpdateService(*key);
         let mut message = self.message(IPVS_CMD_SET_SERVICE);
         wire::put_service(&mut message, &service, patch.flags_mask);
-        let done = self.connection.request(&mut message, |_| Ok::<_, rsadm_netlink::Error>(()));
-        done.await.map_err(|error| explain(request, error))
+        self.acknowledged(&Change::UpdateService(service), message).await
     }
 
     pub(crate) async fn delete_service(&mut self, key: &ServiceKey) -> Result<()> {
