@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::deferred::Deferred;
 use crate::ipvs::arguments::Ipvs;
 
 /// Inspect and change IPVS, the tables behind virtual services on Linux.
@@ -50,7 +51,7 @@ pub(crate) enum Format {
 pub(crate) enum Noun {
     /// Virtual services, their destinations and connections
     #[command(subcommand)]
-    Ipvs(Ipvs),
+    Ipvs(Deferred<Ipvs>),
     /// Print a script that completes rsadm's command line
     Completions {
         /// The shell to complete in

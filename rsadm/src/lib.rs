@@ -8,6 +8,7 @@ use rsadm_netlink::Namespace;
 
 pub mod classic;
 mod cli;
+mod deferred;
 mod failure;
 pub mod ipvs;
 mod links;
@@ -17,6 +18,7 @@ pub mod personality;
 mod usage;
 
 use cli::{Cli, Format, Noun};
+use deferred::Deferred;
 use failure::Result;
 
 /// Bytes of output that are collected before they are written.
@@ -51,7 +53,7 @@ fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
 fn dispatch(noun: Noun, format: Option<Format>) -> Result<()> {
     let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
     match noun {
-        Noun::Ipvs(verb) => ipvs::run(verb, format, &mut out)?,
+        Noun::Ipvs(Deferred(verb)) => ipvs::run(verb, format, &mut out)?,
         Noun::Completions { shell } => {
             output::none(format)?;
             out.write_all(&usage::completions(shell))?;

@@ -33,6 +33,7 @@ pub(crate) fn tell(error: &Error, arguments: &[OsString]) -> Result<()> {
 fn command(arguments: &[OsString]) -> String {
     let mut names = vec!["rsadm".to_owned()];
     let mut command = Cli::command();
+    command.build();
     for argument in arguments.iter().skip(1) {
         if let Some(next) = command.find_subcommand(argument) {
             names.push(next.get_name().to_owned());

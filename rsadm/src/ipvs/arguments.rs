@@ -10,21 +10,22 @@ use super::connections::{StateName, parse_origin};
 use super::network::Network;
 use super::sort::SortKey;
 use super::values::{self, Endpoint};
+use crate::deferred::Deferred;
 
 /// `rsadm ipvs`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Ipvs {
     /// List services and their destinations
     #[command(visible_alias = "ls")]
-    List(List),
+    List(Deferred<List>),
     /// List connections, or count them
-    Connections(Connections),
+    Connections(Deferred<Connections>),
     /// Add, edit or delete a service
     #[command(subcommand)]
-    Service(Service),
+    Service(Deferred<Service>),
     /// Add, edit or delete a destination of a service
     #[command(subcommand)]
-    Dest(Dest),
+    Dest(Deferred<Dest>),
     /// Delete all services; connections stay until they expire
     Clear,
     /// Set counters to zero
@@ -34,7 +35,7 @@ pub(crate) enum Ipvs {
         service: Option<ServiceKey>,
     },
     /// Show the timeouts of connections, or set some of them
-    Timeouts(Timeouts),
+    Timeouts(Deferred<Timeouts>),
     /// Show the synchronisation daemons, start or stop one
     Daemons {
         #[command(subcommand)]

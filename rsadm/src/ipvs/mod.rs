@@ -21,6 +21,7 @@ mod sync;
 mod values;
 
 use crate::cli::Format;
+use crate::deferred::Deferred;
 use crate::failure::Result;
 use crate::output;
 use arguments::{Daemons, Ipvs, Timeouts};
@@ -28,12 +29,12 @@ use arguments::{Daemons, Ipvs, Timeouts};
 /// Runs `rsadm ipvs VERB`.
 pub(crate) fn run(verb: Ipvs, format: Option<Format>, out: &mut impl Write) -> Result<()> {
     match verb {
-        Ipvs::List(arguments) => list::run(&arguments, format.unwrap_or_default(), out),
-        Ipvs::Connections(arguments) => {
+        Ipvs::List(Deferred(arguments)) => list::run(&arguments, format.unwrap_or_default(), out),
+        Ipvs::Connections(Deferred(arguments)) => {
             connections::run(&arguments, format.unwrap_or_default(), out)
         }
         Ipvs::Schedulers => schedulers::list(format.unwrap_or_default(), out),
-        Ipvs::Timeouts(Timeouts { tcp: None, tcp_fin: None, udp: None }) => {
+        Ipvs::Timeouts(Deferred(Timeouts { tcp: None, tcp_fin: None, udp: None })) => {
             settings::show_timeouts(format.unwrap_or_default(), out)
         }
         Ipvs::Daemons { verb: None } => settings::show_daemons(format.unwrap_or_default(), out),
@@ -47,11 +48,11 @@ pub(crate) fn run(verb: Ipvs, format: Option<Format>, out: &mut impl Write) -> R
 /// The verbs that list nothing.
 fn change(verb: Ipvs, out: &mut impl Write) -> Result<()> {
     match verb {
-        Ipvs::Service(verb) => edit::service(verb),
-        Ipvs::Dest(verb) => edit::destination(verb),
+        Ipvs::Service(Deferred(verb)) => edit::service(verb),
+        Ipvs::Dest(Deferred(verb)) => edit::destination(verb),
         Ipvs::Clear => Ok(writer()?.flush()?),
         Ipvs::Zero { service } => Ok(writer()?.zero(service.as_ref())?),
-        Ipvs::Timeouts(arguments) => settings::set_timeouts(&arguments),
+        Ipvs::Timeouts(Deferred(arguments)) => settings::set_timeouts(&arguments),
         Ipvs::Daemons { verb: Some(Daemons::Start(arguments)) } => settings::start(arguments),
         Ipvs::Daemons { verb: Some(Daemons::Stop { role, syncid }) } => {
             Ok(writer()?.stop_daemon(role, syncid)?)
