@@ -1,39 +1,42 @@
 //! `rsadm ipvs restore`.
 
 use std::fs;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, Read};
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget};
-use ipvs::{Change, Client, Reason, Refused, Report};
+use ipvs::{Client, Reason, Refused, Report};
 
 use super::hint;
 use super::names::System;
-use super::script::{self, Problems};
+use super::script::{self, Changes, Item, Problems};
 use super::sync::{Group, State, Wanted};
 use super::writer;
 use crate::failure::{Failure, Result};
+use crate::output::Progress;
 
 /// How many refusals are told one by one.
 const TOLD: usize = 20;
-/// Changes between two steps of the progress bar.
-const PART: usize = 2048;
+/// Changes that are sent together.
+const PART: usize = 512;
 
 /// Makes the changes of a script, or with `sync` those that lead to the table it describes.
 pub(super) fn run(file: Option<&Path>, sync: bool) -> Result<()> {
     let (name, input) = read(file)?;
-    let items =
-        script::parse(&input, &System::default()).map_err(|problems| mistakes(&name, &problems))?;
+    let names = System::default();
     if sync {
+        let items = script::parse(&input, &names).map_err(|problems| mistakes(&name, &problems))?;
         let wanted = Wanted::of(items).map_err(|problems| mistakes(&name, &problems))?;
         return synchronise(&wanted);
     }
-    if items.is_empty() {
+    // The text is read twice, to check and to act: a change takes several times the room of its
+    // line.
+    let total = script::check(&input, &names).map_err(|problems| mistakes(&name, &problems))?;
+    if total == 0 {
         return Ok(());
     }
-    let report = apply(&mut writer()?, &items)?;
-    outcome(&report, items.len(), |index| format!("{name}:{}: ", items[index].line))
+    let items = Changes::of(&input, &names).filter_map(std::result::Result::ok);
+    let report = apply(&mut writer()?, total, items)?;
+    outcome(&report, total, |line| format!("{name}:{line}: "))
 }
 
 /// The script, and its name for messages.
@@ -69,8 +72,10 @@ fn synchronise(wanted: &Wanted) -> Result<()> {
     let mut client = writer()?;
     let present = present(&mut client)?;
     let changes = wanted.changes(&present);
-    let report = apply(&mut client, &changes)?;
-    outcome(&report, changes.len(), |_| String::new())
+    let total = changes.len();
+    let items = changes.into_iter().map(|change| Item { line: 0, change });
+    let report = apply(&mut client, total, items)?;
+    outcome(&report, total, |_| String::new())
 }
 
 /// The present table with its settings.
@@ -125,32 +130,36 @@ fn outcome(report: &Report, total: usize, place: impl Fn(usize) -> String) -> Re
     })
 }
 
-/// Makes the changes, with a progress bar on a terminal once they have taken a second.
-fn apply(client: &mut Client, changes: &[impl AsRef<Change> + Sync]) -> Result<Report> {
-    let bar =
-        ProgressBar::with_draw_target(Some(changes.len() as u64), ProgressDrawTarget::hidden());
-    let terminal = io::stderr().is_terminal();
-    let began = Instant::now();
+/// Makes the changes, and tells of progress. The report has the lines of changes in place of their
+/// indices.
+fn apply(
+    client: &mut Client,
+    total: usize,
+    mut changes: impl Iterator<Item = Item>,
+) -> Result<Report> {
+    let mut progress = Progress::of(total, "changes");
     let mut whole = Report::default();
-    for part in changes.chunks(PART) {
-        let sent = bar.position() as usize;
-        let report = client.apply(part)?;
-        let stopped = report.error.is_some() || report.refused.iter().any(|(_, it)| is_final(it));
-        whole.applied += report.applied;
-        whole.refused.extend(report.refused.into_iter().map(|(index, it)| (sent + index, it)));
-        whole.unknown.extend(report.unknown.into_iter().map(|index| sent + index));
-        whole.error = report.error;
-        if stopped {
-            let unsent = if report.unsent.is_empty() { part.len() } else { report.unsent.start };
-            whole.unsent = sent + unsent..changes.len();
+    let mut part = Vec::with_capacity(PART);
+    loop {
+        part.clear();
+        part.extend(changes.by_ref().take(PART));
+        if part.is_empty() {
             break;
         }
-        bar.inc(part.len() as u64);
-        if terminal && bar.is_hidden() && began.elapsed() > Duration::from_secs(1) {
-            bar.set_draw_target(ProgressDrawTarget::stderr());
+        let report = client.apply(&part)?;
+        let stopped = report.error.is_some() || report.refused.iter().any(|(_, it)| is_final(it));
+        let line = |index: usize| part.get(index).map_or(0, |item| item.line);
+        whole.applied += report.applied;
+        whole.refused.extend(report.refused.into_iter().map(|(index, it)| (line(index), it)));
+        whole.unknown.extend(report.unknown.into_iter().map(line));
+        whole.error = report.error;
+        if stopped {
+            let unsent = line(report.unsent.start);
+            whole.unsent = unsent..unsent + 1;
+            break;
         }
+        progress.add(part.len());
     }
-    bar.finish_and_clear();
     Ok(whole)
 }
 

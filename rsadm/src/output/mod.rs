@@ -7,7 +7,10 @@ use serde::Serialize;
 use crate::cli::Format;
 use crate::failure::{Failure, Result};
 
+mod progress;
 pub(crate) mod table;
+
+pub(crate) use progress::Progress;
 
 /// For commands that list nothing.
 pub(crate) fn none(format: Option<Format>) -> Result<()> {

@@ -260,7 +260,7 @@ impl<'a> Line<'a> {
     pub(super) fn read(text: &'a str, words: &'a Words) -> Result<Self, Fault> {
         let mut list = words.list().iter().copied().peekable();
         list.next_if(|&word| words.text(text, word) == "ipvsadm");
-        let at = list.peek().map_or(text.len(), |word| word.at);
+        let at = list.peek().map_or(text.len(), |word| word.at());
         let mut line = Self {
             text,
             words,
@@ -299,7 +299,7 @@ impl<'a> Line<'a> {
                 None => (name, None),
             };
             let meaning = long(name)
-                .ok_or_else(|| Fault::new(word.at, format!("unknown option '--{name}'")))?;
+                .ok_or_else(|| Fault::new(word.at(), format!("unknown option '--{name}'")))?;
             return self.take_meaning(meaning, word, value, rest);
         }
         match text.strip_prefix('-') {
@@ -320,7 +320,7 @@ impl<'a> Line<'a> {
             let meaning = u8::try_from(letter)
                 .ok()
                 .and_then(short)
-                .ok_or_else(|| Fault::new(here.at, format!("unknown option '-{letter}'")))?;
+                .ok_or_else(|| Fault::new(here.at(), format!("unknown option '-{letter}'")))?;
             let wants_value = matches!(meaning, Meaning::Value(_) | Meaning::Optional(_));
             let glued = (wants_value && index + 1 < letters.len()).then(|| word.rest(2 + index));
             self.take_meaning(meaning, here, glued, rest)?;
@@ -338,14 +338,14 @@ impl<'a> Line<'a> {
         glued: Option<Word>,
         rest: &mut Rest<impl Iterator<Item = Word>>,
     ) -> Result<(), Fault> {
-        let unwanted = |value: Word| Fault::new(value.at, "this option takes no value");
+        let unwanted = |value: Word| Fault::new(value.at(), "this option takes no value");
         match meaning {
             Meaning::NoChange => Err(Fault::new(
-                word.at,
+                word.at(),
                 "this command changes nothing, and a script holds changes only",
             )),
             Meaning::Command(_) if rest.commands > 0 => {
-                Err(Fault::new(word.at, "a line holds one command only"))
+                Err(Fault::new(word.at(), "a line holds one command only"))
             }
             Meaning::Command(command) => {
                 rest.commands = 1;
@@ -363,7 +363,7 @@ impl<'a> Line<'a> {
             },
             Meaning::Value(option) => {
                 let value = glued.or_else(|| rest.list.next()).ok_or_else(|| {
-                    Fault::new(word.at, format!("'{}' needs a value", self.text(word)))
+                    Fault::new(word.at(), format!("'{}' needs a value", self.text(word)))
                 })?;
                 self.give(option, word, Some(value))
             }
@@ -378,7 +378,7 @@ impl<'a> Line<'a> {
     fn give(&mut self, option: Opt, word: Word, value: Option<Word>) -> Result<(), Fault> {
         let bit = Given::of(&[option]);
         if self.given.contains(option) && option != Opt::Ipv6 {
-            return Err(Fault::new(word.at, "this option was given before"));
+            return Err(Fault::new(word.at(), "this option was given before"));
         }
         self.given = self.given.and(bit);
         self.values[option as usize] = value.unwrap_or(word);
@@ -391,7 +391,7 @@ impl<'a> Line<'a> {
     fn take_argument(&mut self, word: Word, commands: usize) -> Result<(), Fault> {
         let room = if commands == 0 { 0 } else { self.command.arguments() };
         if self.argument_count >= room {
-            return Err(Fault::new(word.at, format!("unexpected word '{}'", self.text(word))));
+            return Err(Fault::new(word.at(), format!("unexpected word '{}'", self.text(word))));
         }
         self.arguments[self.argument_count] = word;
         self.argument_count += 1;
@@ -401,7 +401,7 @@ impl<'a> Line<'a> {
     fn check_options(&self) -> Result<(), Fault> {
         if let Some(index) = self.given.first_outside(self.command.allowed()) {
             return Err(Fault::new(
-                self.values[index].at,
+                self.values[index].at(),
                 "this option does not belong to the command of the line",
             ));
         }
@@ -425,18 +425,18 @@ impl<'a> Line<'a> {
     pub(super) fn value(&self, option: Opt) -> Option<(usize, &'a str)> {
         self.valued.contains(option).then(|| {
             let word = self.values[option as usize];
-            (word.at, self.text(word))
+            (word.at(), self.text(word))
         })
     }
 
     /// Where an option is.
     pub(super) fn place(&self, option: Opt) -> usize {
-        self.values[option as usize].at
+        self.values[option as usize].at()
     }
 
     /// The words without a dash.
     pub(super) fn arguments(&self) -> impl Iterator<Item = (usize, &'a str)> + '_ {
-        self.arguments[..self.argument_count].iter().map(|&word| (word.at, self.text(word)))
+        self.arguments[..self.argument_count].iter().map(|&word| (word.at(), self.text(word)))
     }
 
     /// The one option of a group that was given; two of them are a mistake.

@@ -110,27 +110,77 @@ impl Fault {
 
 /// Reads a script; `names` turns names of hosts and ports into numbers.
 pub fn parse(input: &[u8], names: &dyn Names) -> Result<Vec<Item>, Problems> {
-    // Editors of another system begin a file with a byte order mark.
-    let input = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input);
-    let mut words = Words::default();
-    // Hardly a line is shorter; what is not needed of it is never touched.
-    let mut items = Vec::with_capacity(input.len() / 24);
+    let mut items = Vec::new();
+    read(input, names, |item| items.push(item))?;
+    Ok(items)
+}
+
+/// Checks a script and counts its changes.
+pub fn check(input: &[u8], names: &dyn Names) -> Result<usize, Problems> {
+    let mut count = 0;
+    read(input, names, |_| count += 1)?;
+    Ok(count)
+}
+
+fn read(input: &[u8], names: &dyn Names, mut take: impl FnMut(Item)) -> Result<(), Problems> {
     let mut problems = Problems::default();
-    for (index, bytes) in input.split(|&byte| byte == b'\n').enumerate() {
-        let line = index + 1;
-        match read_line(bytes, &mut words, names) {
-            Ok(Some(change)) => items.push(Item { line, change }),
-            Ok(None) => {}
-            Err(fault) => {
-                problems.push(Problem {
-                    line,
-                    column: column(bytes, fault.at),
-                    message: printable(&fault.message),
-                });
+    for change in Changes::of(input, names) {
+        match change {
+            Ok(item) => take(item),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.total == 0 { Ok(()) } else { Err(problems) }
+}
+
+/// The changes of a script, line by line.
+pub(crate) struct Changes<'a> {
+    /// The lines to come; the last one ends without a line feed.
+    rest: Option<&'a [u8]>,
+    /// How many lines were read.
+    line: usize,
+    words: Words,
+    names: &'a dyn Names,
+}
+
+impl<'a> Changes<'a> {
+    /// Reads a script.
+    pub(crate) fn of(input: &'a [u8], names: &'a dyn Names) -> Self {
+        // Editors of another system begin a file with a byte order mark.
+        let input = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input);
+        Self { rest: Some(input), line: 0, words: Words::default(), names }
+    }
+
+    fn next_line(&mut self) -> Option<&'a [u8]> {
+        let rest = self.rest.take()?;
+        self.line += 1;
+        match rest.iter().position(|&byte| byte == b'\n') {
+            Some(end) => {
+                self.rest = Some(&rest[end + 1..]);
+                Some(&rest[..end])
+            }
+            None => Some(rest),
+        }
+    }
+}
+
+impl Iterator for Changes<'_> {
+    type Item = Result<Item, Problem>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let bytes = self.next_line()?;
+            let line = self.line;
+            match read_line(bytes, &mut self.words, self.names) {
+                Ok(Some(change)) => return Some(Ok(Item { line, change })),
+                Ok(None) => {}
+                Err(fault) => {
+                    let (column, message) = (column(bytes, fault.at), printable(&fault.message));
+                    return Some(Err(Problem { line, column, message }));
+                }
             }
         }
     }
-    if problems.total == 0 { Ok(items) } else { Err(problems) }
 }
 
 /// The change that a line asks for; none on a blank line or a comment.

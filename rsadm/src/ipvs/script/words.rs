@@ -6,20 +6,60 @@
 
 use super::Fault;
 
-/// A word of a line: where it begins in the line, and its text in [`Words::text`].
+/// A word of a line: where it begins in the line, and its text in [`Words::text`]. Lines are kept
+/// in 32 bits: [`LONGEST`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Word {
-    /// Byte offset in the line, for messages.
-    pub(super) at: usize,
-    start: usize,
-    end: usize,
+    at: u32,
+    start: u32,
+    end: u32,
 }
 
+/// The longest line, in bytes.
+const LONGEST: usize = u32::MAX as usize;
+
 impl Word {
+    fn new(at: usize, start: usize, end: usize) -> Self {
+        Self { at: at as u32, start: start as u32, end: end as u32 }
+    }
+
+    /// Byte offset in the line, for messages.
+    pub(super) fn at(self) -> usize {
+        self.at as usize
+    }
+
     /// The rest of the word from `skip` bytes on.
     pub(super) fn rest(self, skip: usize) -> Self {
-        Self { at: self.at + skip, start: self.start + skip, end: self.end }
+        Self { at: self.at + skip as u32, start: self.start + skip as u32, end: self.end }
     }
+}
+
+/// What a byte means outside quotes.
+#[derive(Clone, Copy, PartialEq)]
+enum Class {
+    Text,
+    Separator,
+    Quote,
+    Control,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Text; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b' ' | b'\t' | b'\r' => Class::Separator,
+            b'"' | b'\'' => Class::Quote,
+            byte if byte.is_ascii_control() => Class::Control,
+            _ => Class::Text,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+fn class(byte: u8) -> Class {
+    CLASSES[usize::from(byte)]
 }
 
 /// The words of one line at a time; its memory is used again for the next.
@@ -36,11 +76,14 @@ pub(super) struct Words {
 impl Words {
     /// Splits a line.
     pub(super) fn split(&mut self, line: &str) -> Result<(), Fault> {
+        if line.len() > LONGEST {
+            return Err(Fault::new(LONGEST, "no line is this long"));
+        }
         self.list.clear();
         self.unquoted.clear();
         self.comment = false;
-        self.quoted = line.bytes().any(|byte| byte == b'"' || byte == b'\'');
-        if self.quoted { self.split_quoted(line) } else { self.split_plain(line) }
+        self.quoted = false;
+        self.split_plain(line)
     }
 
     /// The words in order.
@@ -50,29 +93,34 @@ impl Words {
 
     /// The text of a word of `line`.
     pub(super) fn text<'a>(&'a self, line: &'a str, word: Word) -> &'a str {
-        if self.quoted { &self.unquoted[word.start..word.end] } else { &line[word.start..word.end] }
+        let range = word.start as usize..word.end as usize;
+        if self.quoted { &self.unquoted[range] } else { &line[range] }
     }
 
     fn split_plain(&mut self, line: &str) -> Result<(), Fault> {
-        let mut start = None;
-        for (at, byte) in line.bytes().enumerate() {
-            if is_separator(byte) {
-                if let Some(start) = start.take() {
-                    self.list.push(Word { at: start, start, end: at });
-                }
-            } else if start.is_none() {
-                if byte == b'#' {
+        let bytes = line.as_bytes();
+        let mut at = 0;
+        while let Some(&first) = bytes.get(at) {
+            match class(first) {
+                Class::Separator => at += 1,
+                Class::Text if first == b'#' => {
                     self.comment = true;
-                    return Ok(());
+                    break;
                 }
-                check(byte, at)?;
-                start = Some(at);
-            } else {
-                check(byte, at)?;
+                Class::Text => {
+                    let rest = &bytes[at..];
+                    let length = rest.iter().position(|&byte| class(byte) != Class::Text);
+                    let end = at + length.unwrap_or(rest.len());
+                    self.list.push(Word::new(at, at, end));
+                    at = end;
+                }
+                Class::Quote => {
+                    self.list.clear();
+                    self.quoted = true;
+                    return self.split_quoted(line);
+                }
+                Class::Control => return Err(control_character(first, at)),
             }
-        }
-        if let Some(start) = start {
-            self.list.push(Word { at: start, start, end: line.len() });
         }
         Ok(())
     }
@@ -90,15 +138,15 @@ impl Words {
                 quote = Some((at, letter));
                 word.get_or_insert_with(|| self.begin(at));
                 continue;
-            } else if letter.is_ascii() && is_separator(letter as u8) {
+            } else if letter.is_ascii() && class(letter as u8) == Class::Separator {
                 self.finish(word.take());
                 continue;
             } else if letter == '#' && word.is_none() {
                 self.comment = true;
                 return Ok(());
             }
-            if letter.is_ascii() {
-                check(letter as u8, at)?;
+            if letter.is_ascii_control() && letter != '\t' {
+                return Err(control_character(letter as u8, at));
             }
             word.get_or_insert_with(|| self.begin(at));
             self.unquoted.push(letter);
@@ -111,23 +159,16 @@ impl Words {
     }
 
     fn begin(&self, at: usize) -> Word {
-        Word { at, start: self.unquoted.len(), end: 0 }
+        Word::new(at, self.unquoted.len(), 0)
     }
 
     fn finish(&mut self, word: Option<Word>) {
         if let Some(word) = word {
-            self.list.push(Word { end: self.unquoted.len(), ..word });
+            self.list.push(Word { end: self.unquoted.len() as u32, ..word });
         }
     }
 }
 
-fn is_separator(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r')
-}
-
-fn check(byte: u8, at: usize) -> Result<(), Fault> {
-    if byte.is_ascii_control() && byte != b'\t' {
-        return Err(Fault::new(at, format!("control character 0x{byte:02x}")));
-    }
-    Ok(())
+fn control_character(byte: u8, at: usize) -> Fault {
+    Fault::new(at, format!("control character 0x{byte:02x}"))
 }
