@@ -4,12 +4,13 @@ use std::{
     fs::File,
     io::Read as _,
     net::{Ipv4Addr, SocketAddrV4},
+    time::Duration,
 };
 
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_GENERIC};
 use rsadm_netlink::{Attributes, Header, Message};
 
-use super::measure::{Run, time};
+use super::measure::time;
 use crate::{Context, Error, Result};
 
 const REQUEST: u16 = 1;
@@ -143,7 +144,7 @@ impl Bare {
 
     /// Sends messages in windows, with an acknowledgement for the last of each. The bytes are
     /// made before the clock starts.
-    pub(super) fn restore(&mut self, messages: &[Message]) -> Result<Run> {
+    pub(super) fn restore(&mut self, messages: &[Message]) -> Result<Duration> {
         let windows: Vec<Vec<u8>> = messages
             .chunks(WINDOW)
             .map(|window| {
@@ -180,7 +181,7 @@ impl Bare {
     }
 
     /// One dump of the services, and one read of the plain table.
-    pub(super) fn plain(&mut self) -> Result<Run> {
+    pub(super) fn plain(&mut self) -> Result<Duration> {
         let message = Message::generic(0, 0, GET_SERVICE, 1);
         let mut buffer = vec![0; 128 * 1024];
         let read = || {
@@ -195,7 +196,7 @@ impl Bare {
 
     /// One dump of the services, and one of the destinations of each. The requests are made
     /// before the clock starts.
-    pub(super) fn destinations(&mut self) -> Result<Run> {
+    pub(super) fn destinations(&mut self) -> Result<Duration> {
         let key = |service: &Vec<u8>| {
             let mut message = Message::generic(0, 0, GET_DEST, 1);
             message.nest(1, |attributes| {

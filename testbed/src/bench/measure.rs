@@ -4,7 +4,6 @@ use std::{
     ffi::OsStr,
     fs,
     process::Command,
-    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -14,52 +13,45 @@ use crate::{Context, Error, Result};
 /// How often a process is asked how much memory it has used at the most.
 const SAMPLE: Duration = Duration::from_millis(2);
 
-/// One run.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Run {
-    pub(super) time: Duration,
-    /// The most resident memory (`VmHWM`) that was seen, in KiB; 0 where nothing was looked at.
-    pub(super) memory: u64,
-}
-
 /// Times what runs in this process.
-pub(super) fn time(work: impl FnOnce() -> Result<()>) -> Result<Run> {
+pub(super) fn time(work: impl FnOnce() -> Result<()>) -> Result<Duration> {
     let start = Instant::now();
     work()?;
     let time = start.elapsed();
     eprintln!("  {:>9.4} s  the bare limit", time.as_secs_f64());
-    Ok(Run { time, memory: 0 })
+    Ok(time)
 }
 
 /// Times a command that must succeed.
-pub(super) fn run(command: &mut Command) -> Result<Run> {
+pub(super) fn run(command: &mut Command) -> Result<Duration> {
     let program = command.get_program().to_string_lossy().into_owned();
     let start = Instant::now();
-    let mut child = command.spawn().context(|| format!("cannot run {program}"))?;
-    let status_file = format!("/proc/{}/status", child.id());
-    let ended = AtomicBool::new(false);
-    let (status, time, memory) = thread::scope(|scope| {
-        let watcher = scope.spawn(|| {
-            let mut most = 0;
-            while !ended.load(Ordering::Relaxed) {
-                most = most.max(high_water(&status_file, &program));
-                thread::sleep(SAMPLE);
-            }
-            most
-        });
-        let status = child.wait();
-        let time = start.elapsed();
-        ended.store(true, Ordering::Relaxed);
-        (status, time, watcher.join().unwrap_or_default())
-    });
-    let status = status.context(|| format!("cannot wait for {program}"))?;
+    let status = command.status().context(|| format!("cannot run {program}"))?;
+    let time = start.elapsed();
     if status.success() {
         let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
         eprintln!("  {:>9.4} s  {program} {}", time.as_secs_f64(), arguments.join(" "));
-        Ok(Run { time, memory })
+        Ok(time)
     } else {
         Err(Error::new(format!("{program} failed: {status}")))
     }
+}
+
+/// The most resident memory (`VmHWM`) that was seen of a command, in KiB. Who looks takes time
+/// from who is looked at, so this is never the run that is timed.
+pub(super) fn memory(command: &mut Command) -> Result<u64> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let mut child = command.spawn().context(|| format!("cannot run {program}"))?;
+    let status_file = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    let status = loop {
+        most = most.max(high_water(&status_file, &program));
+        if let Some(status) = child.try_wait().context(|| format!("cannot wait for {program}"))? {
+            break status;
+        }
+        thread::sleep(SAMPLE);
+    };
+    if status.success() { Ok(most) } else { Err(Error::new(format!("{program} failed: {status}"))) }
 }
 
 /// `VmHWM` of a process, in KiB, once it runs the program: before that its memory is ours.
@@ -73,8 +65,7 @@ fn high_water(status_file: &str, program: &str) -> u64 {
 }
 
 /// The run in the middle.
-pub(super) fn median(runs: &[Run]) -> Duration {
-    let mut times: Vec<_> = runs.iter().map(|run| run.time).collect();
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
+pub(super) fn median(mut runs: Vec<Duration>) -> Duration {
+    runs.sort_unstable();
+    runs.get(runs.len() / 2).copied().unwrap_or_default()
 }

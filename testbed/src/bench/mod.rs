@@ -11,12 +11,13 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
     time::Duration,
 };
 
 use crate::{Context, Error, Result, namespace::Namespace, process};
 use bare::Bare;
-use measure::{Run, median};
+use measure::median;
 
 /// Size of the table: services, and destinations of each.
 const SERVICES: u32 = 10_000;
@@ -25,6 +26,8 @@ const DESTINATIONS: u32 = 10;
 const ROUNDS: usize = 5;
 /// The classic tool restores this part of the table; all of it would take minutes.
 const PEER_PART: u32 = 20;
+/// How long the kernel takes to take apart a namespace with a full table.
+const SETTLE: Duration = Duration::from_secs(2);
 /// How often an empty table is listed in turn.
 const STARTS: usize = 40;
 
@@ -111,8 +114,8 @@ impl<'a> Bench<'a> {
         fs::write(self.file(name), text).context(|| "cannot write a table".into())
     }
 
-    /// Runs a program, its output into nothing: what a file costs belongs to the file system.
-    fn run(&self, program: &Path, arguments: &[&str], input: Option<&str>) -> Result<Run> {
+    /// A program whose output goes into nothing: what a file costs belongs to the file system.
+    fn command(&self, program: &Path, arguments: &[&str], input: Option<&str>) -> Result<Command> {
         let mut command = Command::new(program);
         command.args(arguments).stdout(Stdio::null()).stdin(match input {
             Some(name) => {
@@ -120,48 +123,61 @@ impl<'a> Bench<'a> {
             }
             None => Stdio::null(),
         });
-        measure::run(&mut command)
+        Ok(command)
+    }
+
+    fn run(&self, program: &Path, arguments: &[&str], input: Option<&str>) -> Result<Duration> {
+        measure::run(&mut self.command(program, arguments, input)?)
+    }
+
+    fn memory(&self, arguments: &[&str]) -> Result<u64> {
+        measure::memory(&mut self.command(self.rsadm, arguments, None)?)
     }
 
     /// Process start, connecting, and an empty table.
     fn start(&self) -> Result<Row> {
+        let list = ["ipvs", "list", "-n"];
         let (mut ours, mut peers) = (Vec::new(), Vec::new());
         for _ in 0..STARTS {
-            ours.push(self.run(self.rsadm, &["ipvs", "list", "-n"], None)?);
+            ours.push(self.run(self.rsadm, &list, None)?);
             peers.push(self.run(self.ipvsadm, &["-L", "-n"], None)?);
         }
         Ok(Row {
             work: "start: list an empty table",
             limit: None,
-            ours: median(&ours),
-            peer: median(&peers),
+            ours: median(ours),
+            peer: median(peers),
             target: "<= 1",
-            memory: memory(&ours),
+            memory: self.memory(&list)?,
         })
     }
 
     /// Each run has a namespace of its own: the kernel keeps deleted destinations for two minutes
-    /// and searches them, one by one, for each that is added.
+    /// and searches them, one by one, for each that is added. It takes a namespace apart in the
+    /// background, which would go to the account of the next run.
     fn restore(&self) -> Result<Row> {
         let messages = Bare::table(SERVICES, DESTINATIONS);
         let file = self.file("all");
         let file = file.to_string_lossy();
+        let restore = ["ipvs", "restore", &file];
         let (mut limits, mut ours) = (Vec::new(), Vec::new());
         for round in 0..ROUNDS {
             let fresh = |name| Namespace::new(&format!("{name}{round}"));
+            thread::sleep(SETTLE);
             limits.push(once(&fresh("limit")?, SERVICES, || Bare::connect()?.restore(&messages))?);
-            let restore = || self.run(self.rsadm, &["ipvs", "restore", &file], None);
-            ours.push(once(&fresh("ours")?, SERVICES, restore)?);
+            thread::sleep(SETTLE);
+            ours.push(once(&fresh("ours")?, SERVICES, || self.run(self.rsadm, &restore, None))?);
         }
-        let restore = || self.run(self.ipvsadm, &["-R"], Some("part"));
-        let part = once(&Namespace::new("peer")?, SERVICES / PEER_PART, restore)?;
+        let memory = once(&Namespace::new("memory")?, SERVICES, || self.memory(&restore))?;
+        let peer = || self.run(self.ipvsadm, &["-R"], Some("part"));
+        let part = once(&Namespace::new("peer")?, SERVICES / PEER_PART, peer)?;
         Ok(Row {
             work: "restore (ipvsadm: a 20th, x 20)",
-            limit: Some(median(&limits)),
-            ours: median(&ours),
-            peer: part.time * PEER_PART,
+            limit: Some(median(limits)),
+            ours: median(ours),
+            peer: part * PEER_PART,
             target: "<= 1.5",
-            memory: memory(&ours),
+            memory,
         })
     }
 
@@ -179,7 +195,7 @@ impl<'a> Bench<'a> {
     fn compare(
         &self,
         work: &'static str,
-        limit: impl Fn() -> Result<Run>,
+        limit: impl Fn() -> Result<Duration>,
         arguments: &[&str],
         peers: &[&str],
         target: &'static str,
@@ -195,36 +211,30 @@ impl<'a> Bench<'a> {
         if lines < least {
             return Err(Error::new(format!("{work} printed {lines} lines, not {least}")));
         }
-        let peer = self.run(self.ipvsadm, peers, None)?;
         Ok(Row {
             work,
-            limit: Some(median(&limits)),
-            ours: median(&ours),
-            peer: peer.time,
+            limit: Some(median(limits)),
+            ours: median(ours),
+            peer: self.run(self.ipvsadm, peers, None)?,
             target,
-            memory: memory(&ours),
+            memory: self.memory(arguments)?,
         })
     }
 }
 
-/// Measures work that fills the namespace's table with this many services, and empties it.
-fn once(
+/// Does work that fills the namespace's table with this many services, and empties it.
+fn once<T: Send>(
     namespace: &Namespace,
     services: u32,
-    work: impl FnOnce() -> Result<Run> + Send,
-) -> Result<Run> {
+    work: impl FnOnce() -> Result<T> + Send,
+) -> Result<T> {
     namespace.enter(|| {
-        let run = work()?;
+        let figure = work()?;
         let listed = Bare::connect()?.services()?.len();
         Bare::connect()?.flush()?;
         if listed == services as usize {
-            return Ok(run);
+            return Ok(figure);
         }
         Err(Error::new(format!("{listed} services were restored, not {services}")))
     })
-}
-
-/// The most memory of any run, in KiB.
-fn memory(runs: &[Run]) -> u64 {
-    runs.iter().map(|run| run.memory).max().unwrap_or_default()
 }
