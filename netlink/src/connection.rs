@@ -91,7 +91,8 @@ impl<T: Transport> Connection<T> {
         let bytes = message.seal(sequence, flags);
         self.debug.sent(bytes);
         self.transport.send(bytes).await.map_err(Error::socket("send to"))?;
-        Ok(Dump { connection: self, request: message, exchange: Exchange::new(sequence) })
+        let exchange = Exchange::new(sequence);
+        Ok(Dump { connection: self, request: message, exchange, current: None })
     }
 
     /// Numbers the next message; 0 is left to the kernel's own messages.
@@ -137,6 +138,8 @@ pub struct Dump<'c, T: Transport = Socket> {
     connection: &'c mut Connection<T>,
     request: &'c Message,
     exchange: Exchange,
+    /// The message that the cursor stands at: its header, and where its payload is.
+    current: Option<(Header, usize, usize)>,
 }
 
 impl<T: Transport> Dump<'_, T> {
@@ -145,11 +148,26 @@ impl<T: Transport> Dump<'_, T> {
     /// [`Error::Interrupted`] comes after the last message when the table changed meanwhile.
     #[inline]
     pub async fn next(&mut self) -> Result<Option<Reply<'_>>> {
+        Ok(if self.advance().await? { self.message() } else { None })
+    }
+
+    /// The message that [`advance`](Self::advance) went to.
+    #[inline]
+    pub fn message(&self) -> Option<Reply<'_>> {
+        let (header, start, end) = self.current?;
+        Some(Reply { header, payload: &self.connection.buffer[start..end] })
+    }
+
+    /// Goes to the next message, which [`message`](Self::message) then lends; `false` once there are
+    /// no more. For whoever looks at a message before it decides to hand it on.
+    #[inline]
+    pub async fn advance(&mut self) -> Result<bool> {
+        self.current = None;
         loop {
             match self.exchange.step(&self.connection.buffer)? {
                 Step::Message { header, start, end } => {
-                    let payload = &self.connection.buffer[start..end];
-                    return Ok(Some(Reply { header, payload }));
+                    self.current = Some((header, start, end));
+                    return Ok(true);
                 }
                 Step::Receive => self.receive().await?,
                 Step::Refused { errno, start, end, .. } => {
@@ -159,7 +177,7 @@ impl<T: Transport> Dump<'_, T> {
                     self.exchange.end();
                     return Err(Error::Interrupted);
                 }
-                Step::Acknowledged { .. } | Step::End => return Ok(None),
+                Step::Acknowledged { .. } | Step::End => return Ok(false),
             }
         }
     }

@@ -1,0 +1,74 @@
+//! Typed access to Linux connection tracking (ctnetlink): flows, expectations, filters, events and
+//! statistics.
+//!
+//! ```no_run
+//! use conntrack::{Client, Condition, Direction, Filter, Protocol};
+//!
+//! let mut client = Client::connect()?;
+//! let dns = Filter::new()
+//!     .and(Condition::Protocol(Protocol::UDP))
+//!     .and(Condition::DestinationPort(Direction::Original, 53.into()));
+//! let mut flows = client.flows(&dns)?;
+//! while let Some(flow) = flows.next()? {
+//!     println!("{} answered: {}", flow.original, flow.is_seen_reply());
+//! }
+//! # Ok::<(), conntrack::Error>(())
+//! ```
+//!
+//! - A [`Flow`] borrows the receive buffer and is decoded once, without allocation.
+//!   [`Flow::into_owned`] detaches it. What this crate does not know stays reachable in
+//!   [`Flow::unknown_attributes`].
+//! - A [`Filter`] is made of [`Condition`]s. The kernel is given the part that every kernel gets
+//!   right; each flow that it shows is checked against the whole filter.
+//! - A [`Key`] names one flow: a tuple, a zone, an id. A [`NewFlow`] is created, a [`FlowPatch`]
+//!   changes single fields, [`Client::apply`] carries out many changes and knows what became of each.
+//! - An [`Event`] is what the kernel tells as it happens; lost events are a value.
+//! - An [`Error`] says what was asked and why it failed; [`Error::reason`] interprets the kernel's
+//!   number.
+//!
+//! Everything needs `CAP_NET_ADMIN` in the user namespace of the network namespace, reading too.
+//!
+//! # Features
+//!
+//! - `tokio`: the module `tokio` with the same client, its verbs to be awaited.
+//! - `serde`: every public value can be serialised.
+
+mod change;
+mod client;
+mod encode;
+mod error;
+mod event;
+mod expectation;
+mod filter;
+mod flow;
+mod labels;
+mod protocol;
+mod rest;
+mod state;
+mod statistics;
+mod status;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+mod tuple;
+mod uapi;
+mod verbs;
+mod wire;
+
+pub use change::{Change, FlowPatch, LabelsChange, MarkChange, NatRequest, NewFlow, Report};
+pub use client::{Builder, Client, Flows};
+pub use error::{Error, Reason, Refused, Request, Result};
+pub use event::{Event, EventKind, Groups, Origin};
+pub use expectation::{Expectation, ExpectationFlags, ExpectationKey, ExpectationNat};
+pub use filter::{Condition, Filter, NatMatch, Network, Ports, Predicate};
+pub use flow::{Counters, Flow, Helper, SequenceAdjustment, Synproxy, Translation};
+pub use labels::Labels;
+pub use protocol::{Family, ParseProtocolError, Protocol};
+pub use rsadm_netlink::{Attribute, Attributes, Namespace};
+pub use state::{
+    Dccp, DccpRole, DccpState, MaskedTcpFlags, ParseStateError, ProtocolState, Sctp, SctpState,
+    Tcp, TcpFlags, TcpState,
+};
+pub use statistics::{Counter, CpuExpectationStatistics, CpuStatistics, GlobalStatistics};
+pub use status::Status;
+pub use tuple::{Direction, Key, Layer4, Tuple};
+pub use verbs::Deletion;

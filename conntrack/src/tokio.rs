@@ -1,0 +1,54 @@
+//! The same client over tokio: the verbs of [`conntrack::Client`](crate::Client), each to be awaited.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), conntrack::Error> {
+//! let mut client = conntrack::tokio::Client::connect()?;
+//! println!("{} flows", client.count().await?);
+//! # Ok(()) }
+//! ```
+//!
+//! The kernel has carried out a request by the time that it was sent, so a verb hardly ever waits.
+
+use rsadm_netlink::tokio::Socket;
+
+use crate::verbs::{Cursor, Verbs};
+use crate::{Error, Flow, Result};
+
+/// A connection to the connection tracking of one network namespace; see
+/// [`conntrack::Client`](crate::Client).
+#[derive(Debug)]
+pub struct Client {
+    pub(crate) verbs: Verbs<Socket>,
+}
+
+/// Flows as the kernel lists them; see [`conntrack::Flows`](crate::Flows).
+#[derive(Debug)]
+pub struct Flows<'c> {
+    pub(crate) cursor: Cursor<'c, Socket>,
+}
+
+impl Flows<'_> {
+    /// The next flow that matches; `None` after the last one.
+    pub async fn next(&mut self) -> Result<Option<Flow<'_>>> {
+        self.cursor.next().await
+    }
+
+    /// Hands every flow that is left to `each`.
+    pub async fn for_each<E: From<Error> + Send>(
+        self,
+        each: impl FnMut(Flow<'_>) -> Result<(), E> + Send,
+    ) -> Result<(), E> {
+        self.cursor.for_each(each).await
+    }
+
+    /// Every flow that is left, detached from the buffer.
+    pub async fn to_vec(self) -> Result<Vec<Flow<'static>>> {
+        let mut flows = Vec::new();
+        let collect = self.for_each(|flow| {
+            flows.push(flow.into_owned());
+            Ok::<_, Error>(())
+        });
+        collect.await?;
+        Ok(flows)
+    }
+}

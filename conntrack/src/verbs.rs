@@ -1,0 +1,352 @@
+//! Every verb once, over any transport.
+
+use rsadm_netlink::{Connection, Dump, Message, Reply, Transport};
+
+use crate::uapi::*;
+use crate::{
+    Change, CpuExpectationStatistics, CpuStatistics, Error, Expectation, ExpectationKey, Family,
+    Filter, Flow, FlowPatch, GlobalStatistics, Key, NewFlow, Refused, Report, Request, Result,
+    encode, wire,
+};
+
+/// How many flows a filtered deletion keeps until the kernel has said what became of them.
+const WINDOW: usize = 128;
+
+/// What became of the flows that a filter matched.
+#[derive(Debug, Default)]
+pub struct Deletion {
+    /// How many were deleted, as far as the kernel said so.
+    pub deleted: usize,
+    /// How many ended by themselves before they could be deleted.
+    pub vanished: usize,
+    /// Those that the kernel refused to delete.
+    pub refused: Vec<(Key, Refused)>,
+    /// Those whose answer was lost.
+    pub unknown: Vec<Key>,
+    /// The kernel deleted them all with one request. It names only flows that were created while
+    /// events were tracked, so [`deleted`](Self::deleted) is how many at least.
+    pub in_one_request: bool,
+}
+
+impl Deletion {
+    /// Whether [`deleted`](Self::deleted) is the exact number.
+    pub fn is_exact(&self) -> bool {
+        !self.in_one_request && self.unknown.is_empty()
+    }
+}
+
+/// Two connections to ctnetlink: one for dumps, one for what is done with what they show.
+#[derive(Debug)]
+pub(crate) struct Verbs<T> {
+    reader: Connection<T>,
+    writer: Connection<T>,
+    /// The request of the dump under way.
+    message: Message,
+}
+
+/// Flows of a dump that match a filter.
+#[derive(Debug)]
+pub(crate) struct Cursor<'c, T: Transport> {
+    dump: Dump<'c, T>,
+    filter: &'c Filter,
+    request: Request,
+}
+
+impl<T: Transport> Cursor<'_, T> {
+    #[inline]
+    pub(crate) async fn next(&mut self) -> Result<Option<Flow<'_>>> {
+        loop {
+            let more = self.dump.advance().await;
+            if !more.map_err(|error| Error::of(self.request.clone(), error))? {
+                return Ok(None);
+            }
+            // The borrow checker does not let a flow out that was only looked at; decoding a flow
+            // that matches twice costs little beside what the kernel takes for it.
+            let matches = self.filter.is_empty()
+                || self.flow().transpose()?.is_some_and(|flow| self.filter.matches(&flow));
+            if matches {
+                return self.flow().transpose();
+            }
+        }
+    }
+
+    #[inline]
+    fn flow(&self) -> Option<Result<Flow<'_>>> {
+        self.dump.message().map(|reply| Flow::decode(reply.payload))
+    }
+
+    /// Hands every flow that is left to `each`.
+    pub(crate) async fn for_each<E: From<Error>>(
+        mut self,
+        mut each: impl FnMut(Flow<'_>) -> Result<(), E> + Send,
+    ) -> Result<(), E> {
+        loop {
+            let next = self.dump.next().await;
+            let Some(reply) = next.map_err(|error| Error::of(self.request.clone(), error))? else {
+                return Ok(());
+            };
+            let flow = Flow::decode(reply.payload)?;
+            if self.filter.matches(&flow) {
+                each(flow)?;
+            }
+        }
+    }
+}
+
+impl<T: Transport> Verbs<T> {
+    pub(crate) fn new(reader: T, writer: T) -> Self {
+        Self {
+            reader: Connection::new(reader),
+            writer: Connection::new(writer),
+            message: Message::new(0, 0),
+        }
+    }
+
+    /// Sends a request that is answered by an acknowledgement.
+    async fn acknowledged(&mut self, request: Request, mut message: Message) -> Result<()> {
+        let done = self.reader.request(&mut message, |_| Ok::<_, rsadm_netlink::Error>(()));
+        done.await.map_err(|error| Error::of(request, error))
+    }
+
+    /// Sends a request that is answered by one message.
+    async fn read<V: Send>(
+        &mut self,
+        request: Request,
+        mut message: Message,
+        mut decode: impl FnMut(Reply<'_>) -> Result<V> + Send,
+    ) -> Result<V> {
+        let mut value = None;
+        let answer = self.reader.request(&mut message, |reply| {
+            value = Some(decode(reply));
+            Ok::<_, rsadm_netlink::Error>(())
+        });
+        match answer.await {
+            Ok(()) => {
+                value.unwrap_or_else(|| Err(Error::of(request, rsadm_netlink::Error::NoReply)))
+            }
+            Err(error) => Err(Error::of(request, error)),
+        }
+    }
+
+    /// Collects a dump.
+    async fn list<V: Send>(
+        &mut self,
+        request: Request,
+        mut message: Message,
+        mut decode: impl FnMut(Reply<'_>) -> Result<V> + Send,
+    ) -> Result<Vec<V>> {
+        let mut values = Vec::new();
+        let dump = self.reader.dump(&mut message).await;
+        let mut dump = dump.map_err(|error| Error::of(request.clone(), error))?;
+        loop {
+            match dump.next().await {
+                Ok(Some(reply)) => values.push(decode(reply)?),
+                Ok(None) => return Ok(values),
+                Err(error) => return Err(Error::of(request, error)),
+            }
+        }
+    }
+
+    async fn cursor<'c>(
+        &'c mut self,
+        kind: u16,
+        request: Request,
+        filter: &'c Filter,
+    ) -> Result<Cursor<'c, T>> {
+        self.message = wire::message(kind, 0, None);
+        let dump = self.reader.dump(&mut self.message).await;
+        let dump = dump.map_err(|error| Error::of(request.clone(), error))?;
+        Ok(Cursor { dump, filter, request })
+    }
+
+    pub(crate) async fn flows<'c>(&'c mut self, filter: &'c Filter) -> Result<Cursor<'c, T>> {
+        self.cursor(IPCTNL_MSG_CT_GET, Request::ListFlows, filter).await
+    }
+
+    pub(crate) async fn dying<'c>(&'c mut self, filter: &'c Filter) -> Result<Cursor<'c, T>> {
+        self.cursor(IPCTNL_MSG_CT_GET_DYING, Request::ListDying, filter).await
+    }
+
+    pub(crate) async fn unconfirmed<'c>(&'c mut self, filter: &'c Filter) -> Result<Cursor<'c, T>> {
+        self.cursor(IPCTNL_MSG_CT_GET_UNCONFIRMED, Request::ListUnconfirmed, filter).await
+    }
+
+    /// Reads a flow, and with `IPCTNL_MSG_CT_GET_CTRZERO` zeroes its counters.
+    async fn get(&mut self, kind: u16, key: &Key) -> Result<Flow<'static>> {
+        let mut message = wire::message(kind, 0, Some(key.tuple.family()));
+        encode::put_key(&mut message, key);
+        let decode = |reply: Reply<'_>| Flow::decode(reply.payload).map(Flow::into_owned);
+        self.read(Request::ReadFlow(*key), message, decode).await
+    }
+
+    pub(crate) async fn flow(&mut self, key: &Key) -> Result<Flow<'static>> {
+        self.get(IPCTNL_MSG_CT_GET, key).await
+    }
+
+    pub(crate) async fn zero_flow(&mut self, key: &Key) -> Result<Flow<'static>> {
+        self.get(IPCTNL_MSG_CT_GET_CTRZERO, key).await
+    }
+
+    async fn change(&mut self, change: Change) -> Result<()> {
+        self.acknowledged(change.request(), change.message()).await
+    }
+
+    pub(crate) async fn create(&mut self, flow: &NewFlow) -> Result<()> {
+        self.change(Change::Create(flow.clone())).await
+    }
+
+    pub(crate) async fn put(&mut self, flow: &NewFlow) -> Result<()> {
+        self.change(Change::Put(flow.clone())).await
+    }
+
+    pub(crate) async fn update(&mut self, key: &Key, patch: &FlowPatch) -> Result<()> {
+        self.change(Change::Update(*key, patch.clone())).await
+    }
+
+    pub(crate) async fn delete(&mut self, key: &Key) -> Result<()> {
+        self.change(Change::Delete(*key)).await
+    }
+
+    pub(crate) async fn flush(&mut self) -> Result<()> {
+        self.acknowledged(Request::Flush, wire::message(IPCTNL_MSG_CT_DELETE, 0, None)).await
+    }
+
+    pub(crate) async fn apply(&mut self, changes: &[impl AsRef<Change> + Sync]) -> Result<Report> {
+        let mut batch = self.writer.batch();
+        for change in changes {
+            batch.push(&mut change.as_ref().message()).await;
+        }
+        let outcome = batch.finish().await;
+        let mut report =
+            Report { applied: outcome.applied, unsent: outcome.unsent, ..Report::default() };
+        report.error = outcome.error.map(|source| {
+            let first = changes.get(report.unsent.start);
+            let first = first.map_or(Request::Connect, |change| change.as_ref().request());
+            Error::of(first, source)
+        });
+        for (index, rejected) in outcome.refused {
+            let request = changes[index].as_ref().request();
+            report.refused.push((index, Refused::read(request, rejected)));
+        }
+        report.unknown = outcome.unknown.into_iter().flatten().collect();
+        Ok(report)
+    }
+
+    pub(crate) async fn delete_matching(
+        &mut self,
+        filter: &Filter,
+        mut each: impl FnMut(&Flow<'static>) + Send,
+    ) -> Result<Deletion> {
+        let Self { reader, writer, message } = self;
+        let request = Request::DeleteMatching;
+        *message = wire::message(IPCTNL_MSG_CT_GET, 0, None);
+        let dump = reader.dump(message).await;
+        let dump = dump.map_err(|error| Error::of(request.clone(), error))?;
+        let mut cursor = Cursor { dump, filter, request };
+        let mut deletion = Deletion::default();
+        let mut window = Vec::with_capacity(WINDOW);
+        while let Some(flow) = cursor.next().await? {
+            window.push(flow.into_owned());
+            if window.len() == WINDOW {
+                delete_window(writer, &mut window, &mut deletion, &mut each).await?;
+            }
+        }
+        delete_window(writer, &mut window, &mut deletion, &mut each).await?;
+        Ok(deletion)
+    }
+
+    pub(crate) async fn statistics(&mut self) -> Result<Vec<CpuStatistics>> {
+        let message = wire::message(IPCTNL_MSG_CT_GET_STATS_CPU, 0, None);
+        let decode = |reply: Reply<'_>| wire::cpu_statistics(reply.payload);
+        self.list(Request::ReadStatistics, message, decode).await
+    }
+
+    pub(crate) async fn global_statistics(&mut self) -> Result<GlobalStatistics> {
+        let message = wire::message(IPCTNL_MSG_CT_GET_STATS, 0, None);
+        let decode = |reply: Reply<'_>| wire::global_statistics(reply.payload);
+        self.read(Request::ReadStatistics, message, decode).await
+    }
+
+    pub(crate) async fn expectation_statistics(&mut self) -> Result<Vec<CpuExpectationStatistics>> {
+        let message = wire::message(IPCTNL_MSG_EXP_GET_STATS_CPU, 0, None);
+        let decode = |reply: Reply<'_>| wire::cpu_expectation_statistics(reply.payload);
+        self.list(Request::ReadStatistics, message, decode).await
+    }
+
+    pub(crate) async fn expectations(
+        &mut self,
+        family: Option<Family>,
+    ) -> Result<Vec<Expectation<'static>>> {
+        let message = wire::message(IPCTNL_MSG_EXP_GET, 0, family);
+        let decode =
+            |reply: Reply<'_>| Expectation::decode(reply.payload).map(Expectation::into_owned);
+        self.list(Request::ListExpectations, message, decode).await
+    }
+
+    pub(crate) async fn expectation(
+        &mut self,
+        key: &ExpectationKey,
+    ) -> Result<Expectation<'static>> {
+        let mut message = wire::message(IPCTNL_MSG_EXP_GET, 0, Some(key.tuple.family()));
+        encode::put_expectation_key(&mut message, key);
+        let decode =
+            |reply: Reply<'_>| Expectation::decode(reply.payload).map(Expectation::into_owned);
+        self.read(Request::ReadExpectation(key.tuple), message, decode).await
+    }
+
+    pub(crate) async fn create_expectation(&mut self, expectation: &Expectation<'_>) -> Result<()> {
+        let flags = NLM_F_CREATE | NLM_F_EXCL;
+        let mut message = wire::message(IPCTNL_MSG_EXP_NEW, flags, Some(expectation.family()));
+        encode::put_expectation(&mut message, expectation);
+        self.acknowledged(Request::CreateExpectation(expectation.tuple), message).await
+    }
+
+    pub(crate) async fn delete_expectation(&mut self, key: &ExpectationKey) -> Result<()> {
+        let mut message = wire::message(IPCTNL_MSG_EXP_DELETE, 0, Some(key.tuple.family()));
+        encode::put_expectation_key(&mut message, key);
+        self.acknowledged(Request::DeleteExpectation(key.tuple), message).await
+    }
+
+    pub(crate) async fn flush_expectations(&mut self) -> Result<()> {
+        let message = wire::message(IPCTNL_MSG_EXP_DELETE, 0, None);
+        self.acknowledged(Request::FlushExpectations, message).await
+    }
+}
+
+/// Deletes the flows of a window by tuple, zone and id, and says which are gone.
+async fn delete_window<T: Transport>(
+    writer: &mut Connection<T>,
+    window: &mut Vec<Flow<'static>>,
+    deletion: &mut Deletion,
+    each: &mut (impl FnMut(&Flow<'static>) + Send),
+) -> Result<()> {
+    let mut batch = writer.batch();
+    for flow in &*window {
+        batch.push(&mut Change::Delete(flow.key()).message()).await;
+    }
+    let outcome = batch.finish().await;
+    if let Some(error) = outcome.error {
+        return Err(Error::of(Request::DeleteMatching, error));
+    }
+    let mut gone = vec![true; window.len()];
+    for (index, rejected) in outcome.refused {
+        gone[index] = false;
+        let key = window[index].key();
+        let refused = Refused::read(Request::DeleteFlow(key), rejected);
+        if refused.reason == crate::Reason::NotFound {
+            deletion.vanished += 1;
+        } else {
+            deletion.refused.push((key, refused));
+        }
+    }
+    for index in outcome.unknown.into_iter().flatten() {
+        gone[index] = false;
+        deletion.unknown.push(window[index].key());
+    }
+    for (flow, _) in window.iter().zip(gone).filter(|(_, gone)| *gone) {
+        deletion.deleted += 1;
+        each(flow);
+    }
+    window.clear();
+    Ok(())
+}
