@@ -47,6 +47,7 @@ mod rest;
 mod state;
 mod statistics;
 mod status;
+mod subscription;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod tuple;
@@ -70,5 +71,6 @@ pub use state::{
 };
 pub use statistics::{Counter, CpuExpectationStatistics, CpuStatistics, GlobalStatistics};
 pub use status::Status;
+pub use subscription::{Events, Subscription};
 pub use tuple::{Direction, Key, Layer4, Tuple};
 pub use verbs::Deletion;

@@ -11,8 +11,9 @@
 
 use rsadm_netlink::tokio::Socket;
 
+use crate::subscription::next;
 use crate::verbs::{Cursor, Verbs};
-use crate::{Error, Flow, Result};
+use crate::{Error, Event, Flow, Result};
 
 /// A connection to the connection tracking of one network namespace; see
 /// [`conntrack::Client`](crate::Client).
@@ -50,5 +51,18 @@ impl Flows<'_> {
         });
         collect.await?;
         Ok(flows)
+    }
+}
+
+/// What the kernel tells; see [`conntrack::Events`](crate::Events).
+#[derive(Debug)]
+pub struct Events {
+    pub(crate) inner: rsadm_netlink::Events<Socket>,
+}
+
+impl Events {
+    /// The next event, waiting for it. Nothing is lost when this is dropped before it is ready.
+    pub async fn next(&mut self) -> Result<Event<'_>> {
+        next(&mut self.inner).await
     }
 }

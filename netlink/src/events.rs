@@ -1,5 +1,7 @@
 //! Notifications of the kernel, with losses as values.
 
+use std::io;
+
 use crate::connection::{Reply, is_overrun};
 use crate::debug::Debug;
 use crate::error::{Error, Result};
@@ -42,21 +44,54 @@ impl<T: Transport> Events<T> {
         }
     }
 
+    /// The socket.
+    pub fn transport(&self) -> &T {
+        &self.transport
+    }
+
     /// The next event, waiting for it.
     pub async fn next(&mut self) -> Result<Event<'_>> {
         while self.position >= self.length {
             let received = self.transport.receive(&mut self.buffer).await;
-            match received {
-                Ok(length) if length > self.buffer.len() => return Ok(Event::Lost),
-                Ok(length) => {
-                    self.debug.received(&self.buffer[..length]);
-                    self.position = 0;
-                    self.length = length;
-                }
-                Err(error) if is_overrun(&error) => return Ok(Event::Lost),
-                Err(error) => return Err(Error::socket("receive from")(error)),
+            if self.datagram(received)?.is_some() {
+                return Ok(Event::Lost);
             }
         }
+        self.message()
+    }
+
+    /// The next event that is there already, if there is one.
+    pub fn try_next(&mut self) -> Result<Option<Event<'_>>> {
+        while self.position >= self.length {
+            match self.transport.try_receive(&mut self.buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                received => {
+                    if self.datagram(received)?.is_some() {
+                        return Ok(Some(Event::Lost));
+                    }
+                }
+            }
+        }
+        self.message().map(Some)
+    }
+
+    /// Takes note of a datagram, or that something was lost.
+    fn datagram(&mut self, received: io::Result<usize>) -> Result<Option<Lost>> {
+        match received {
+            Ok(length) if length > self.buffer.len() => Ok(Some(Lost)),
+            Ok(length) => {
+                self.debug.received(&self.buffer[..length]);
+                self.position = 0;
+                self.length = length;
+                Ok(None)
+            }
+            Err(error) if is_overrun(&error) => Ok(Some(Lost)),
+            Err(error) => Err(Error::socket("receive from")(error)),
+        }
+    }
+
+    /// The next message of the datagram.
+    fn message(&mut self) -> Result<Event<'_>> {
         let start = self.position;
         let rest = &self.buffer[start..self.length];
         // Whatever is wrong below, the rest of the datagram cannot be told apart.
@@ -71,3 +106,6 @@ impl<T: Transport> Events<T> {
         Ok(Event::Message(Reply { header, payload: &rest[Header::LENGTH..length] }))
     }
 }
+
+/// Something was lost.
+struct Lost;

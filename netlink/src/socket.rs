@@ -2,7 +2,7 @@
 
 use std::future::{Future, ready};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use netlink_sys::SocketAddr;
 use rustix::net::{RecvFlags, sockopt};
@@ -74,6 +74,25 @@ impl Socket {
     /// Joins a multicast group by number.
     pub fn join(&mut self, group: u32) -> Result<()> {
         self.inner.add_membership(group).map_err(Error::socket("subscribe"))
+    }
+
+    /// Has the kernel's senders told when a notification could not be delivered to this socket.
+    /// Connection tracking then keeps the end of a flow and sends it again later.
+    #[doc(alias = "NETLINK_BROADCAST_ERROR")]
+    pub fn report_undelivered(&mut self) -> Result<()> {
+        self.inner.set_broadcast_error(true).map_err(Error::socket("report what is lost to"))
+    }
+
+    /// Hears notifications of every network namespace that has an id in the socket's own.
+    #[doc(alias = "NETLINK_LISTEN_ALL_NSID")]
+    pub fn hear_all_namespaces(&mut self) -> Result<()> {
+        self.inner.set_listen_all_namespaces(true).map_err(Error::socket("widen"))
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.as_fd()
     }
 }
 
