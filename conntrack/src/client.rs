@@ -4,8 +4,9 @@ use rsadm_netlink::{Bus, Namespace, Options, Socket, now};
 
 use crate::verbs::{Cursor, Deletion, Verbs};
 use crate::{
-    Change, CpuExpectationStatistics, CpuStatistics, Error, Expectation, ExpectationKey, Family,
-    Filter, Flow, FlowPatch, GlobalStatistics, Key, NewFlow, Report, Request, Result,
+    Capabilities, Change, CpuExpectationStatistics, CpuStatistics, Error, Expectation,
+    ExpectationKey, Family, Filter, Flow, FlowPatch, GlobalStatistics, Key, NewFlow, Report,
+    Request, Result,
 };
 
 /// How to open a client.
@@ -252,6 +253,20 @@ verbs! {
     #[doc(alias = "IPCTNL_MSG_CT_GET_CTRZERO")]
     zero_flow(key: &Key) -> Flow<'static>;
 
+    /// Flows that match a filter with their counters, each of which is zeroed in the step that reads
+    /// it. No other flow's counters are.
+    ///
+    /// ```no_run
+    /// # let mut client = conntrack::Client::connect()?;
+    /// use conntrack::{Condition, Protocol};
+    /// client.zero_flows(&Condition::Protocol(Protocol::TCP).into(), |flow| {
+    ///     println!("{}: {:?} bytes since the last time", flow.original, flow.bytes());
+    /// })?;
+    /// # Ok::<(), conntrack::Error>(())
+    /// ```
+    #[doc(alias = "IPCTNL_MSG_CT_GET_CTRZERO")]
+    zero_flows(filter: &Filter, each: impl FnMut(Flow<'_>) + Send) -> ();
+
     /// Creates a flow that must not exist.
     ///
     /// ```no_run
@@ -316,6 +331,31 @@ verbs! {
     /// ```
     #[doc(alias = "IPCTNL_MSG_CT_DELETE")]
     delete_matching(filter: &Filter, each: impl FnMut(&Flow<'static>) + Send) -> Deletion;
+
+    /// Deletes the flows that a filter matches with one request, where the kernel is known to get the
+    /// whole filter right; else like [`delete_matching`](Self::delete_matching). What it can do is
+    /// found out by [`Capabilities::probe`].
+    ///
+    /// This is the faster way to delete a large part of a large table. Of what it deletes, the
+    /// kernel names only flows that were created while events were tracked (`nf_conntrack_events`),
+    /// and no more than fit into the [receive buffer](Builder::receive_buffer). They go to `each`.
+    ///
+    /// ```no_run
+    /// # let mut client = conntrack::Client::connect()?;
+    /// use conntrack::{Capabilities, Condition};
+    /// let capabilities = Capabilities::probe();
+    /// let marked = Condition::Mark { value: 7, mask: !0 }.into();
+    /// let deletion = client.flush_matching(&marked, &capabilities, |_| {})?;
+    /// println!("{} deleted{}", deletion.deleted, if deletion.is_exact() { "" } else { " or more" });
+    /// # Ok::<(), conntrack::Error>(())
+    /// ```
+    #[doc(alias = "IPCTNL_MSG_CT_DELETE")]
+    #[doc(alias = "NLM_F_ECHO")]
+    flush_matching(
+        filter: &Filter,
+        capabilities: &Capabilities,
+        each: impl FnMut(&Flow<'_>) + Send
+    ) -> Deletion;
 
     /// Deletes every flow of the network namespace.
     ///

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use rsadm_netlink::Message;
 
+use crate::filter::{KernelPart, TuplePart};
 use crate::uapi::*;
 use crate::{
     Direction, Expectation, ExpectationKey, FlowPatch, Key, Layer4, MaskedTcpFlags, NatRequest,
@@ -259,4 +260,76 @@ pub(crate) fn put_expectation_key(message: &mut Message, key: &ExpectationKey) {
     if let Some(id) = key.id {
         message.put_be32(CTA_EXPECT_ID, id);
     }
+}
+
+/// The kernel's part of a filter. The family goes into the header.
+pub(crate) fn put_filter(message: &mut Message, part: &KernelPart) {
+    let tuples = [(CTA_TUPLE_ORIG, &part.original), (CTA_TUPLE_REPLY, &part.reply)];
+    for (kind, tuple) in tuples.into_iter().filter(|(_, tuple)| !tuple.is_empty()) {
+        put_tuple_part(message, kind, tuple);
+    }
+    if tuples.iter().any(|(_, tuple)| !tuple.is_empty()) {
+        message.nest(CTA_FILTER, |message| {
+            message.put_u32(CTA_FILTER_ORIG_FLAGS, filter_flags(&part.original));
+            message.put_u32(CTA_FILTER_REPLY_FLAGS, filter_flags(&part.reply));
+        });
+    }
+    if let Some((value, mask)) = part.mark {
+        message.put_be32(CTA_MARK, value).put_be32(CTA_MARK_MASK, mask);
+    }
+    if let Some((value, mask)) = part.status {
+        message.put_be32(CTA_STATUS, value.bits()).put_be32(CTA_STATUS_MASK, mask.bits());
+    }
+    if let Some(zone) = part.zone {
+        message.put_be16(CTA_ZONE, zone);
+    }
+}
+
+fn put_tuple_part(message: &mut Message, kind: u16, tuple: &TuplePart) {
+    message.nest(kind, |message| {
+        if tuple.source.is_some() || tuple.destination.is_some() {
+            message.nest(CTA_TUPLE_IP, |message| {
+                if let Some(source) = tuple.source {
+                    put_address(message, [CTA_IP_V4_SRC, CTA_IP_V6_SRC], source);
+                }
+                if let Some(destination) = tuple.destination {
+                    put_address(message, [CTA_IP_V4_DST, CTA_IP_V6_DST], destination);
+                }
+            });
+        }
+        let Some(protocol) = tuple.protocol else { return };
+        message.nest(CTA_TUPLE_PROTO, |message| {
+            message.put_u8(CTA_PROTO_NUM, protocol.0);
+            if let Some(port) = tuple.source_port {
+                message.put_be16(CTA_PROTO_SRC_PORT, port);
+            }
+            if let Some(port) = tuple.destination_port {
+                message.put_be16(CTA_PROTO_DST_PORT, port);
+            }
+            if let Some(kind) = tuple.icmp_type {
+                message.put_u8(CTA_PROTO_ICMP_TYPE, kind);
+            }
+            if let Some(code) = tuple.icmp_code {
+                message.put_u8(CTA_PROTO_ICMP_CODE, code);
+            }
+            if let Some(id) = tuple.icmp_id {
+                message.put_be16(CTA_PROTO_ICMP_ID, id);
+            }
+        });
+    });
+}
+
+/// Which parts of a tuple are compared, in host order on the wire.
+fn filter_flags(tuple: &TuplePart) -> u32 {
+    let parts = [
+        (tuple.source.is_some(), CTA_FILTER_F_CTA_IP_SRC),
+        (tuple.destination.is_some(), CTA_FILTER_F_CTA_IP_DST),
+        (tuple.protocol.is_some(), CTA_FILTER_F_CTA_PROTO_NUM),
+        (tuple.source_port.is_some(), CTA_FILTER_F_CTA_PROTO_SRC_PORT),
+        (tuple.destination_port.is_some(), CTA_FILTER_F_CTA_PROTO_DST_PORT),
+        (tuple.icmp_type.is_some(), CTA_FILTER_F_CTA_PROTO_ICMP_TYPE),
+        (tuple.icmp_code.is_some(), CTA_FILTER_F_CTA_PROTO_ICMP_CODE),
+        (tuple.icmp_id.is_some(), CTA_FILTER_F_CTA_PROTO_ICMP_ID),
+    ];
+    parts.iter().filter(|(present, _)| *present).map(|(_, flag)| flag).sum()
 }

@@ -48,6 +48,7 @@ pub struct Origin {
 /// One event of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "nearly every event is about a flow")]
 pub enum Event<'a> {
     /// Something happened to a flow. What an event shows of the flow is what changed, and what
     /// names the flow; never its references, and counters only at its end.
@@ -139,9 +140,19 @@ bitflags::bitflags! {
 }
 
 impl Groups {
-    /// Numbers of the multicast groups, which the flags have the order of.
+    /// Numbers of the multicast groups.
     pub(crate) fn numbers(self) -> impl Iterator<Item = u32> {
-        let numbers = NFNLGRP_CONNTRACK_NEW..=NFNLGRP_CONNTRACK_EXP_DESTROY;
-        numbers.filter(move |number| self.bits() & (1 << (number - 1)) != 0)
+        const NUMBERS: [(Groups, u32); 6] = [
+            (Groups::NEW, NFNLGRP_CONNTRACK_NEW),
+            (Groups::UPDATE, NFNLGRP_CONNTRACK_UPDATE),
+            (Groups::DESTROY, NFNLGRP_CONNTRACK_DESTROY),
+            (Groups::EXPECTATION_NEW, NFNLGRP_CONNTRACK_EXP_NEW),
+            (Groups::EXPECTATION_UPDATE, NFNLGRP_CONNTRACK_EXP_UPDATE),
+            (Groups::EXPECTATION_DESTROY, NFNLGRP_CONNTRACK_EXP_DESTROY),
+        ];
+        NUMBERS
+            .into_iter()
+            .filter(move |(group, _)| self.contains(*group))
+            .map(|(_, number)| number)
     }
 }

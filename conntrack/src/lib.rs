@@ -33,6 +33,7 @@
 //! - `tokio`: the module `tokio` with the same client, its verbs to be awaited.
 //! - `serde`: every public value can be serialised.
 
+mod capabilities;
 mod change;
 mod client;
 mod encode;
@@ -55,12 +56,13 @@ mod uapi;
 mod verbs;
 mod wire;
 
+pub use capabilities::{Capabilities, Capability, Support};
 pub use change::{Change, FlowPatch, LabelsChange, MarkChange, NatRequest, NewFlow, Report};
 pub use client::{Builder, Client, Flows};
 pub use error::{Error, Reason, Refused, Request, Result};
 pub use event::{Event, EventKind, Groups, Origin};
 pub use expectation::{Expectation, ExpectationFlags, ExpectationKey, ExpectationNat};
-pub use filter::{Condition, Filter, NatMatch, Network, Ports, Predicate};
+pub use filter::{Condition, Filter, NatMatch, Network, Place, Plan, Ports, Predicate};
 pub use flow::{Counters, Flow, Helper, SequenceAdjustment, Synproxy, Translation};
 pub use labels::Labels;
 pub use protocol::{Family, ParseProtocolError, Protocol};

@@ -250,6 +250,11 @@ const fn inverted_icmp(kind: u8) -> u8 {
     }
 }
 
+/// Whether the kernel tracks a type of ICMP, as a question or as its answer.
+pub(crate) const fn is_icmp_query(kind: u8) -> bool {
+    inverted_icmp(kind) != kind
+}
+
 /// Types of ICMPv6 that the kernel tracks, with their answers: echo, node information.
 const fn inverted_icmpv6(kind: u8) -> u8 {
     match kind {

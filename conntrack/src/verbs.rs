@@ -2,11 +2,12 @@
 
 use rsadm_netlink::{Connection, Dump, Message, Reply, Transport};
 
+use crate::filter::KernelPart;
 use crate::uapi::*;
 use crate::{
-    Change, CpuExpectationStatistics, CpuStatistics, Error, Expectation, ExpectationKey, Family,
-    Filter, Flow, FlowPatch, GlobalStatistics, Key, NewFlow, Refused, Report, Request, Result,
-    encode, wire,
+    Capabilities, Change, CpuExpectationStatistics, CpuStatistics, Error, Expectation,
+    ExpectationKey, Family, Filter, Flow, FlowPatch, GlobalStatistics, Key, NewFlow, Refused,
+    Report, Request, Result, encode, wire,
 };
 
 /// How many flows a filtered deletion keeps until the kernel has said what became of them.
@@ -93,6 +94,63 @@ impl<T: Transport> Cursor<'_, T> {
     }
 }
 
+/// Sends a request that is answered by one message.
+async fn read<T: Transport, V: Send>(
+    connection: &mut Connection<T>,
+    request: Request,
+    mut message: Message,
+    mut decode: impl FnMut(Reply<'_>) -> Result<V> + Send,
+) -> Result<V> {
+    let mut value = None;
+    let answer = connection.request(&mut message, |reply| {
+        value = Some(decode(reply));
+        Ok::<_, rsadm_netlink::Error>(())
+    });
+    match answer.await {
+        Ok(()) => value.unwrap_or_else(|| Err(Error::of(request, rsadm_netlink::Error::NoReply))),
+        Err(error) => Err(Error::of(request, error)),
+    }
+}
+
+/// Reads a flow, and with `IPCTNL_MSG_CT_GET_CTRZERO` zeroes its counters.
+async fn get<T: Transport>(
+    connection: &mut Connection<T>,
+    kind: u16,
+    key: &Key,
+) -> Result<Flow<'static>> {
+    let mut message = wire::message(kind, 0, Some(key.tuple.family()));
+    encode::put_key(&mut message, key);
+    let decode = |reply: Reply<'_>| Flow::decode(reply.payload).map(Flow::into_owned);
+    read(connection, Request::ReadFlow(*key), message, decode).await
+}
+
+/// The request for the flows of a kernel's part.
+pub(crate) fn listing(kind: u16, part: &KernelPart) -> Message {
+    let mut message = wire::message(kind, 0, part.family);
+    encode::put_filter(&mut message, part);
+    message
+}
+
+/// The request to delete the flows of a kernel's part.
+pub(crate) fn flush(part: &KernelPart) -> Message {
+    let mut message = wire::flush_message(part.family);
+    encode::put_filter(&mut message, part);
+    message
+}
+
+/// Starts a dump of flows.
+async fn cursor<'c, T: Transport>(
+    connection: &'c mut Connection<T>,
+    message: &'c mut Message,
+    request: Request,
+    filter: &'c Filter,
+) -> Result<Cursor<'c, T>> {
+    match connection.dump(message).await {
+        Ok(dump) => Ok(Cursor { dump, filter, request }),
+        Err(error) => Err(Error::of(request, error)),
+    }
+}
+
 impl<T: Transport> Verbs<T> {
     pub(crate) fn new(reader: T, writer: T) -> Self {
         Self {
@@ -106,26 +164,6 @@ impl<T: Transport> Verbs<T> {
     async fn acknowledged(&mut self, request: Request, mut message: Message) -> Result<()> {
         let done = self.reader.request(&mut message, |_| Ok::<_, rsadm_netlink::Error>(()));
         done.await.map_err(|error| Error::of(request, error))
-    }
-
-    /// Sends a request that is answered by one message.
-    async fn read<V: Send>(
-        &mut self,
-        request: Request,
-        mut message: Message,
-        mut decode: impl FnMut(Reply<'_>) -> Result<V> + Send,
-    ) -> Result<V> {
-        let mut value = None;
-        let answer = self.reader.request(&mut message, |reply| {
-            value = Some(decode(reply));
-            Ok::<_, rsadm_netlink::Error>(())
-        });
-        match answer.await {
-            Ok(()) => {
-                value.unwrap_or_else(|| Err(Error::of(request, rsadm_netlink::Error::NoReply)))
-            }
-            Err(error) => Err(Error::of(request, error)),
-        }
     }
 
     /// Collects a dump.
@@ -147,44 +185,58 @@ impl<T: Transport> Verbs<T> {
         }
     }
 
-    async fn cursor<'c>(
-        &'c mut self,
-        kind: u16,
-        request: Request,
-        filter: &'c Filter,
-    ) -> Result<Cursor<'c, T>> {
-        self.message = wire::message(kind, 0, None);
-        let dump = self.reader.dump(&mut self.message).await;
-        let dump = dump.map_err(|error| Error::of(request.clone(), error))?;
-        Ok(Cursor { dump, filter, request })
-    }
-
     pub(crate) async fn flows<'c>(&'c mut self, filter: &'c Filter) -> Result<Cursor<'c, T>> {
-        self.cursor(IPCTNL_MSG_CT_GET, Request::ListFlows, filter).await
+        self.message = listing(IPCTNL_MSG_CT_GET, &filter.plan().kernel);
+        cursor(&mut self.reader, &mut self.message, Request::ListFlows, filter).await
     }
 
     pub(crate) async fn dying<'c>(&'c mut self, filter: &'c Filter) -> Result<Cursor<'c, T>> {
-        self.cursor(IPCTNL_MSG_CT_GET_DYING, Request::ListDying, filter).await
+        self.message = wire::message(IPCTNL_MSG_CT_GET_DYING, 0, None);
+        cursor(&mut self.reader, &mut self.message, Request::ListDying, filter).await
     }
 
     pub(crate) async fn unconfirmed<'c>(&'c mut self, filter: &'c Filter) -> Result<Cursor<'c, T>> {
-        self.cursor(IPCTNL_MSG_CT_GET_UNCONFIRMED, Request::ListUnconfirmed, filter).await
+        self.message = wire::message(IPCTNL_MSG_CT_GET_UNCONFIRMED, 0, None);
+        cursor(&mut self.reader, &mut self.message, Request::ListUnconfirmed, filter).await
     }
 
-    /// Reads a flow, and with `IPCTNL_MSG_CT_GET_CTRZERO` zeroes its counters.
-    async fn get(&mut self, kind: u16, key: &Key) -> Result<Flow<'static>> {
-        let mut message = wire::message(kind, 0, Some(key.tuple.family()));
-        encode::put_key(&mut message, key);
-        let decode = |reply: Reply<'_>| Flow::decode(reply.payload).map(Flow::into_owned);
-        self.read(Request::ReadFlow(*key), message, decode).await
+    pub(crate) async fn zero_flows(
+        &mut self,
+        filter: &Filter,
+        mut each: impl FnMut(Flow<'_>) + Send,
+    ) -> Result<()> {
+        let plan = filter.plan();
+        if plan.is_whole() && plan.kernel.is_old() {
+            let message = &mut listing(IPCTNL_MSG_CT_GET_CTRZERO, &plan.kernel);
+            let request = Request::ZeroCounters;
+            let cursor = cursor(&mut self.reader, message, request, filter).await?;
+            let all = cursor.for_each(|flow| {
+                each(flow);
+                Ok::<_, Error>(())
+            });
+            return all.await;
+        }
+        // The kernel would zero more than the filter matches.
+        let message = &mut listing(IPCTNL_MSG_CT_GET, &plan.kernel);
+        let request = Request::ZeroCounters;
+        let mut cursor = cursor(&mut self.reader, message, request, filter).await?;
+        while let Some(flow) = cursor.next().await? {
+            let key = flow.key();
+            match get(&mut self.writer, IPCTNL_MSG_CT_GET_CTRZERO, &key).await {
+                Ok(flow) => each(flow),
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     pub(crate) async fn flow(&mut self, key: &Key) -> Result<Flow<'static>> {
-        self.get(IPCTNL_MSG_CT_GET, key).await
+        get(&mut self.reader, IPCTNL_MSG_CT_GET, key).await
     }
 
     pub(crate) async fn zero_flow(&mut self, key: &Key) -> Result<Flow<'static>> {
-        self.get(IPCTNL_MSG_CT_GET_CTRZERO, key).await
+        get(&mut self.reader, IPCTNL_MSG_CT_GET_CTRZERO, key).await
     }
 
     async fn change(&mut self, change: Change) -> Result<()> {
@@ -238,11 +290,8 @@ impl<T: Transport> Verbs<T> {
         mut each: impl FnMut(&Flow<'static>) + Send,
     ) -> Result<Deletion> {
         let Self { reader, writer, message } = self;
-        let request = Request::DeleteMatching;
-        *message = wire::message(IPCTNL_MSG_CT_GET, 0, None);
-        let dump = reader.dump(message).await;
-        let dump = dump.map_err(|error| Error::of(request.clone(), error))?;
-        let mut cursor = Cursor { dump, filter, request };
+        *message = listing(IPCTNL_MSG_CT_GET, &filter.plan().kernel);
+        let mut cursor = cursor(reader, message, Request::DeleteMatching, filter).await?;
         let mut deletion = Deletion::default();
         let mut window = Vec::with_capacity(WINDOW);
         while let Some(flow) = cursor.next().await? {
@@ -255,6 +304,32 @@ impl<T: Transport> Verbs<T> {
         Ok(deletion)
     }
 
+    pub(crate) async fn flush_matching(
+        &mut self,
+        filter: &Filter,
+        capabilities: &Capabilities,
+        mut each: impl FnMut(&Flow<'_>) + Send,
+    ) -> Result<Deletion> {
+        let plan = filter.plan();
+        if !plan.is_whole() || !capabilities.can_flush(&plan.kernel) {
+            return self.delete_matching(filter, |flow| each(flow)).await;
+        }
+        let mut message = flush(&plan.kernel);
+        let mut deletion = Deletion { in_one_request: true, ..Deletion::default() };
+        let named = self.writer.request_with_echo(&mut message, |reply| {
+            if reply.header.kind == IPCTNL_MSG_CT_DELETE {
+                deletion.deleted += 1;
+                each(&Flow::decode(reply.payload).map_err(|_| rsadm_netlink::Error::NoReply)?);
+            }
+            Ok::<_, rsadm_netlink::Error>(())
+        });
+        match named.await {
+            // Only what the kernel has done can be too much to tell.
+            Ok(()) | Err(rsadm_netlink::Error::Overrun) => Ok(deletion),
+            Err(error) => Err(Error::of(Request::DeleteMatching, error)),
+        }
+    }
+
     pub(crate) async fn statistics(&mut self) -> Result<Vec<CpuStatistics>> {
         let message = wire::message(IPCTNL_MSG_CT_GET_STATS_CPU, 0, None);
         let decode = |reply: Reply<'_>| wire::cpu_statistics(reply.payload);
@@ -264,7 +339,7 @@ impl<T: Transport> Verbs<T> {
     pub(crate) async fn global_statistics(&mut self) -> Result<GlobalStatistics> {
         let message = wire::message(IPCTNL_MSG_CT_GET_STATS, 0, None);
         let decode = |reply: Reply<'_>| wire::global_statistics(reply.payload);
-        self.read(Request::ReadStatistics, message, decode).await
+        read(&mut self.reader, Request::ReadStatistics, message, decode).await
     }
 
     pub(crate) async fn expectation_statistics(&mut self) -> Result<Vec<CpuExpectationStatistics>> {
@@ -291,7 +366,7 @@ impl<T: Transport> Verbs<T> {
         encode::put_expectation_key(&mut message, key);
         let decode =
             |reply: Reply<'_>| Expectation::decode(reply.payload).map(Expectation::into_owned);
-        self.read(Request::ReadExpectation(key.tuple), message, decode).await
+        read(&mut self.reader, Request::ReadExpectation(key.tuple), message, decode).await
     }
 
     pub(crate) async fn create_expectation(&mut self, expectation: &Expectation<'_>) -> Result<()> {

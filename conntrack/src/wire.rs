@@ -33,6 +33,14 @@ pub(crate) fn message(kind: u16, flags: u16, family: Option<Family>) -> Message 
     message
 }
 
+/// A request to delete all flows of a family: since Linux 5.3 the kernel looks at the family if the
+/// version is 1, before it deletes those of every family.
+pub(crate) fn flush_message(family: Option<Family>) -> Message {
+    let mut message = Message::new(IPCTNL_MSG_CT_DELETE, 0);
+    message.header(&[family.map_or(AF_UNSPEC, Family::number), 1, 0, 0]);
+    message
+}
+
 /// Splits a payload into the number in its header and the attributes behind it.
 #[inline]
 fn split(payload: &[u8]) -> Result<(u16, &[u8])> {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_ECHO, NLM_F_REQUEST};
 
 use crate::debug::Debug;
 use crate::error::{Error, Rejected, Result};
@@ -70,6 +70,19 @@ impl<T: Transport> Connection<T> {
         each: impl FnMut(Reply<'_>) -> Result<(), E> + Send,
     ) -> Result<(), E> {
         self.start(message, NLM_F_REQUEST | NLM_F_ACK).await?.for_each(each).await
+    }
+
+    /// Sends a request and has the notifications that it causes sent here too (`NLM_F_ECHO`): they
+    /// go to `each`, then the request is carried out. Where they are more than the receive buffer
+    /// holds this ends with [`Error::Overrun`], though the request was carried out.
+    pub async fn request_with_echo<E: From<Error>>(
+        &mut self,
+        message: &mut Message,
+        each: impl FnMut(Reply<'_>) -> Result<(), E> + Send,
+    ) -> Result<(), E> {
+        let mut answer = self.start(message, NLM_F_REQUEST | NLM_F_ACK | NLM_F_ECHO).await?;
+        answer.exchange = answer.exchange.clone().with_echo();
+        answer.for_each(each).await
     }
 
     /// Starts a dump.

@@ -49,6 +49,7 @@ pub struct Exchange {
     length: usize,
     interrupted: bool,
     ended: bool,
+    echo: bool,
 }
 
 impl Exchange {
@@ -59,7 +60,14 @@ impl Exchange {
 
     /// The answer to messages that were sent together.
     pub const fn of(first: u32, last: u32) -> Self {
-        Self { first, last, position: 0, length: 0, interrupted: false, ended: false }
+        Self { first, last, position: 0, length: 0, interrupted: false, ended: false, echo: false }
+    }
+
+    /// The same with the notifications that the request caused (`NLM_F_ECHO`): those that the kernel
+    /// has no sequence number for.
+    pub const fn with_echo(mut self) -> Self {
+        self.echo = true;
+        self
     }
 
     /// Ends the exchange, whatever may follow.
@@ -126,7 +134,8 @@ impl Exchange {
 
     /// Sequence numbers wrap, so the window is compared as a distance.
     const fn is_ours(&self, sequence: u32) -> bool {
-        sequence.wrapping_sub(self.first) <= self.last.wrapping_sub(self.first)
+        (self.echo && sequence == 0)
+            || sequence.wrapping_sub(self.first) <= self.last.wrapping_sub(self.first)
     }
 
     #[cold]
