@@ -9,7 +9,7 @@ use dns_lookup::{AddrInfoHints, SockType, getaddrinfo};
 use ipvs::Protocol;
 
 use super::values;
-use crate::classic::Names;
+use crate::classic::ipvsadm::Names;
 
 /// How long one name may take.
 const PATIENCE: Duration = Duration::from_millis(500);

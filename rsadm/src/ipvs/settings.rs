@@ -6,7 +6,7 @@ use ipvs::{Daemon, Timeouts};
 
 use super::arguments::{self, DaemonStart};
 use super::{reader, writer};
-use crate::classic;
+use crate::classic::ipvsadm;
 use crate::cli::Format;
 use crate::failure::Result;
 use crate::output::table::{Align, Table};
@@ -19,7 +19,7 @@ pub(super) fn show_timeouts(format: Format, out: &mut impl Write) -> Result<()> 
         return output::document(out, structure, &timeouts);
     }
     if format == Format::Classic {
-        return Ok(classic::timeouts(out, &timeouts)?);
+        return Ok(ipvsadm::timeouts(out, &timeouts)?);
     }
     let mut table = Table::new(&[("CONNECTIONS", Align::Left), ("SECONDS", Align::Right)]);
     for (name, seconds) in
@@ -53,7 +53,7 @@ pub(super) fn show_daemons(format: Format, out: &mut impl Write) -> Result<()> {
     }
     if format == Format::Classic {
         for daemon in &daemons {
-            classic::daemon(out, daemon)?;
+            ipvsadm::daemon(out, daemon)?;
         }
         return Ok(());
     }

@@ -9,7 +9,7 @@ use ipvs::{Connection, ConnectionState, Protocol};
 use serde::Serialize;
 
 use super::view::Endpoint;
-use crate::classic::Names;
+use crate::classic::ipvsadm::Names;
 use crate::cli::Format;
 use crate::failure::Result;
 use crate::ipvs::arguments::{Connections, GroupBy};

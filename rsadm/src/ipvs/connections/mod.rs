@@ -7,7 +7,7 @@ use ipvs::{Connection, Origin, Proc};
 
 use super::arguments::Connections;
 use super::names;
-use crate::classic::{self, Columns, Names};
+use crate::classic::ipvsadm::{self, Columns, Names};
 use crate::cli::Format;
 use crate::failure::Result;
 use crate::output::table::{Align, Table};
@@ -83,8 +83,8 @@ fn list(
     if format == Format::Table {
         return table(&mut names, connections, out);
     }
-    let mut format = classic::Format::new(Columns::Plain, names);
-    classic::connection_titles(out, arguments.persistent_conn)?;
+    let mut format = ipvsadm::Format::new(Columns::Plain, names);
+    ipvsadm::connection_titles(out, arguments.persistent_conn)?;
     for connection in connections {
         format.connection(out, &connection?, arguments.persistent_conn)?;
     }

@@ -7,7 +7,7 @@ use ipvs::{Client, DestinationEntry, DestinationSummary, Info, ServiceEntry, Ser
 use super::arguments::List;
 use super::names;
 use super::sort::Row;
-use crate::classic::{Columns, Names};
+use crate::classic::ipvsadm::{Columns, Names};
 use crate::cli::Format;
 use crate::failure::{Failure, Result};
 use crate::output::{Items, Structure};

@@ -8,7 +8,7 @@ use ipvs::{
 };
 
 use super::Reading;
-use crate::classic::{self, Columns, Format, Names};
+use crate::classic::ipvsadm::{self, Columns, Format, Names};
 use crate::ipvs::arguments::List;
 use crate::ipvs::names;
 use crate::ipvs::sort::Row;
@@ -40,7 +40,7 @@ impl Classic {
     /// The lines above; the first one above a whole table only.
     pub(super) fn titles(&mut self, info: Option<&Info>, out: &mut impl Write) -> io::Result<()> {
         if let Some(info) = info {
-            classic::version(out, info)?;
+            ipvsadm::version(out, info)?;
         }
         self.0.titles(out)
     }

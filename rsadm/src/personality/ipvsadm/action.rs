@@ -8,7 +8,7 @@ use super::address::Directory;
 use super::draft::Draft;
 use super::matrix::{Aspect, Aspects, Command};
 use super::stop::Stop;
-use crate::classic::Columns;
+use crate::classic::ipvsadm::Columns;
 
 /// Of a master or backup daemon that is started without an interface.
 const DEFAULT_INTERFACE: &str = "eth0";

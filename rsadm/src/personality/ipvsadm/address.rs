@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use ipvs::Protocol;
 
 use super::numbers::{inet_aton, number};
-use crate::classic::ServicesFile;
+use crate::classic::ipvsadm::ServicesFile;
 
 /// Where names are looked up; tests have their own.
 pub(super) trait Directory {

@@ -7,7 +7,7 @@ use ipvs::{DestinationEntry, Info, Result, ServiceEntry, ServiceKey};
 use super::action::Listing;
 use super::kernel::Kernel;
 use super::order;
-use crate::classic::{self, Columns, Format, Names};
+use crate::classic::ipvsadm::{self, Columns, Format, Names};
 
 /// What ends a listing early.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub(super) fn table(
     }
     let mut format = listing_format(listing);
     let services = sorted_services(kernel, listing.unsorted)?;
-    classic::version(out, &info)?;
+    ipvsadm::version(out, &info)?;
     format.titles(out)?;
     for service in &services {
         entries(kernel, out, &mut format, service, listing.unsorted)?;
@@ -79,7 +79,7 @@ fn plain_table(
     if !listing.unsorted {
         services = order::services(services, |entry| entry.service.service.key);
     }
-    classic::version(out, &info)?;
+    ipvsadm::version(out, &info)?;
     format.titles(out)?;
     for entry in services {
         let key = entry.service.service.key;
@@ -147,7 +147,7 @@ pub(super) fn connections(
 ) -> Outcome {
     let mut format = format(Columns::Plain, numeric);
     let connections = kernel.connections().map_err(|_| Failure::NoConnections)?;
-    classic::connection_titles(out, persistence)?;
+    ipvsadm::connection_titles(out, persistence)?;
     for connection in connections {
         format.connection(out, &connection?, persistence)?;
     }
@@ -156,7 +156,7 @@ pub(super) fn connections(
 
 /// The timeouts.
 pub(super) fn timeouts(kernel: &mut impl Kernel, out: &mut impl Write) -> Outcome {
-    Ok(classic::timeouts(out, &kernel.timeouts()?)?)
+    Ok(ipvsadm::timeouts(out, &kernel.timeouts()?)?)
 }
 
 /// The synchronisation daemons, the master first.
@@ -164,7 +164,7 @@ pub(super) fn daemons(kernel: &mut impl Kernel, out: &mut impl Write) -> Outcome
     let mut daemons = kernel.daemons()?;
     daemons.sort_by_key(|daemon| daemon.role);
     for daemon in &daemons {
-        classic::daemon(out, daemon)?;
+        ipvsadm::daemon(out, daemon)?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Counters: in full, or shortened so that they keep to a column of nine.
 
-use super::line::Line;
+use super::Line;
 
 impl Line {
     /// Appends a counter with at least one blank before it.

@@ -7,7 +7,7 @@ use ipvs::{
     TunnelFlags, TunnelKind,
 };
 
-use super::line::Line;
+use super::Line;
 use super::service::{engine, push_flags, push_mark, push_netmask};
 use super::{Format, Names};
 

@@ -7,7 +7,7 @@ use ipvs::{
     Destination, DestinationEntry, ForwardingMethod, ServiceKey, Tunnel, TunnelFlags, TunnelKind,
 };
 
-use super::line::Line;
+use super::Line;
 use super::{Columns, Format, Names};
 
 /// Where the first column of a destination begins, and how wide it is.

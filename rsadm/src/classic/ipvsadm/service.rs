@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use ipvs::{Family, Netmask, Protocol, Service, ServiceEntry, ServiceFlags, ServiceKey};
 
-use super::line::Line;
+use super::Line;
 use super::{Columns, Format, Names};
 
 /// ipvsadm cuts `PROT ADDRESS:PORT` here unless the address is IPv6.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use ipvs::{Connection, Protocol};
 
 use super::Format;
-use super::line::Line;
+use super::Line;
 
 /// Writes the lines above the first connection.
 pub fn connection_titles(out: &mut impl Write, persistence: bool) -> io::Result<()> {
@@ -107,7 +107,7 @@ mod tests {
     use ipvs::Connections;
 
     use super::*;
-    use crate::classic::{Columns, Names};
+    use crate::classic::ipvsadm::{Columns, Names};
 
     const TABLE: &str = "\
 Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Expires PEName PEData
