@@ -1,10 +1,11 @@
 //! One line of output, built of bytes: the plain listing of a large table is a hot loop.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A line under construction.
 #[derive(Debug, Default)]
-pub(crate) struct Line(Vec<u8>);
+pub struct Line(Vec<u8>);
 
 impl Line {
     /// The line so far.
@@ -65,6 +66,41 @@ impl Line {
         self.text(digits);
     }
 
+    /// Appends a text, left-aligned.
+    pub(crate) fn text_padded(&mut self, text: &str, width: usize) {
+        let start = self.len();
+        self.text(text);
+        self.pad(start, width);
+    }
+
+    /// Appends a number in hexadecimal, without `0x`.
+    pub(crate) fn hexadecimal(&mut self, number: u16) {
+        let digits = (4 - number.leading_zeros() / 4).max(1);
+        for digit in (0..digits).rev() {
+            self.byte(b"0123456789abcdef"[usize::from(number >> (4 * digit) & 0xf)]);
+        }
+    }
+
+    /// Appends a number of at most two digits with both of them.
+    pub(crate) fn two_digits(&mut self, number: u8) {
+        self.byte(b'0' + number / 10 % 10);
+        self.byte(b'0' + number % 10);
+    }
+
+    /// Drops the last byte.
+    pub(crate) fn drop_last(&mut self) {
+        self.0.pop();
+    }
+
+    /// Writes everything and starts over, if there are `limit` bytes or more.
+    pub(crate) fn spill(&mut self, limit: usize, out: &mut impl Write) -> io::Result<()> {
+        if self.0.len() >= limit {
+            out.write_all(&self.0)?;
+            self.clear();
+        }
+        Ok(())
+    }
+
     /// Drops what is beyond `width` bytes of the part that began at `start`.
     pub(crate) fn cut(&mut self, start: usize, width: usize) {
         self.0.truncate(start + width);
@@ -74,8 +110,20 @@ impl Line {
     pub(crate) fn address(&mut self, address: IpAddr) {
         match address {
             IpAddr::V4(address) => self.ipv4(address),
-            IpAddr::V6(address) => self.text(&address.to_string()),
+            IpAddr::V6(address) => self.ipv6(address),
         }
+    }
+
+    /// As the C library writes it: the standard library differs in `::a.b.c.d`.
+    fn ipv6(&mut self, address: Ipv6Addr) {
+        if let [0, 0, 0, 0, 0, 0, high, low] = address.segments()
+            && high != 0
+        {
+            self.text("::");
+            return self.ipv4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
+        }
+        // Writing to memory does not fail.
+        _ = write!(self.0, "{address}");
     }
 
     fn ipv4(&mut self, address: Ipv4Addr) {

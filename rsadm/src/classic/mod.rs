@@ -1,4 +1,7 @@
 //! The text that the classic tools print, as functions from values of the libraries to a writer.
 
+pub mod conntrack;
 pub mod ipvsadm;
 mod line;
+
+pub use line::Line;

@@ -1,3 +1,4 @@
 //! Command lines of other tools, taken when the program is invoked under their names.
 
 pub mod ipvsadm;
+pub(crate) mod numbers;

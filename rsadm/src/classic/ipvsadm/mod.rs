@@ -19,7 +19,7 @@ pub use names::Names;
 pub(crate) use services_file::ServicesFile;
 pub use settings::{daemon, timeouts, version};
 
-use super::line::Line;
+use super::Line;
 
 /// Which columns a listing shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipvs::Protocol;
 
-use super::numbers::{inet_aton, number};
 use crate::classic::ipvsadm::ServicesFile;
+use crate::personality::numbers::{inet_aton, number};
 
 /// Where names are looked up; tests have their own.
 pub(super) trait Directory {

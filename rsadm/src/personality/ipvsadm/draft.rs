@@ -10,9 +10,9 @@ use ipvs::{
 
 use super::address::{Directory, endpoint, ipv4};
 use super::matrix::{Aspect, Aspects, Command, Encapsulation};
-use super::numbers::{atoi, number};
 use super::options::{Found, Options, Switch};
 use super::stop::Stop;
+use crate::personality::numbers::{atoi, number};
 
 /// 31 days, the longest timeout that ipvsadm takes.
 const LONGEST_TIMEOUT: i64 = 86_400 * 31;

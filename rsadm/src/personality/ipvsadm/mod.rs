@@ -10,7 +10,6 @@ mod draft;
 mod kernel;
 mod listing;
 mod matrix;
-mod numbers;
 mod options;
 mod order;
 mod restore;

@@ -3,12 +3,13 @@
 use std::net::Ipv4Addr;
 
 /// `isspace` of the C locale.
-pub(super) const fn is_space(byte: u8) -> bool {
+pub(crate) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')
 }
 
-/// What `strtol(text, &end, 10)` returns, whether it ran over, and what is behind the number.
-fn strtol(text: &[u8]) -> Option<(i64, bool, &[u8])> {
+/// What `strtol(text, &end, 10)` returns, whether it ran over, and what is behind the number;
+/// `None` where there is no number.
+pub(crate) fn strtol(text: &[u8]) -> Option<(i64, bool, &[u8])> {
     let blanks = text.iter().take_while(|byte| is_space(**byte)).count();
     let (negative, digits) = match &text[blanks..] {
         [b'-', rest @ ..] => (true, rest),
@@ -28,23 +29,52 @@ fn strtol(text: &[u8]) -> Option<(i64, bool, &[u8])> {
 }
 
 /// A number that is the whole text, blanks before it aside, and within the bounds.
-pub(super) fn number(text: &[u8], least: i64, most: i64) -> Option<i64> {
+pub(crate) fn number(text: &[u8], least: i64, most: i64) -> Option<i64> {
     let (number, overflow, behind) = strtol(text)?;
     (behind.is_empty() && !overflow && (least..=most).contains(&number)).then_some(number)
 }
 
 /// `atoi`: the number at the beginning, in 32 bits whatever it was, or 0.
-pub(super) fn atoi(text: &[u8]) -> i32 {
+pub(crate) fn atoi(text: &[u8]) -> i32 {
     strtol(text).map_or(0, |(number, ..)| number as i32)
+}
+
+/// What `strtoul(text, &end, 0)` returns, 0 if there is no number, and what is behind it. A
+/// minus wraps around; what is too large is the largest number.
+pub(crate) fn strtoul(text: &[u8]) -> (u64, &[u8]) {
+    let blanks = text.iter().take_while(|byte| is_space(**byte)).count();
+    let (negative, digits) = match &text[blanks..] {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] | rest => (false, rest),
+    };
+    let (radix, digits) = match digits {
+        [b'0', b'x' | b'X', digit, ..] if digit.is_ascii_hexdigit() => (16, &digits[2..]),
+        [b'0', ..] => (8, digits),
+        _ => (10, digits),
+    };
+    let count = digits.iter().take_while(|byte| char::from(**byte).is_digit(radix)).count();
+    if count == 0 {
+        return (0, text);
+    }
+    let number = digits[..count].iter().try_fold(0_u64, |number, digit| {
+        let digit = char::from(*digit).to_digit(radix)?;
+        number.checked_mul(radix.into())?.checked_add(digit.into())
+    });
+    let behind = &digits[count..];
+    match number {
+        None => (u64::MAX, behind),
+        Some(number) if negative => (number.wrapping_neg(), behind),
+        Some(number) => (number, behind),
+    }
 }
 
 /// `inet_aton`: one to four parts, each decimal, octal or hexadecimal, and anything behind a
 /// blank.
-pub(super) fn inet_aton(text: &[u8]) -> Option<Ipv4Addr> {
+pub(crate) fn inet_aton(text: &[u8]) -> Option<Ipv4Addr> {
     let mut rest = text;
     let mut leading = Vec::with_capacity(3);
     let last = loop {
-        let (part, behind) = strtoul(rest)?;
+        let (part, behind) = part(rest)?;
         match behind {
             [b'.', behind @ ..] => {
                 if leading.len() == 3 {
@@ -69,8 +99,8 @@ pub(super) fn inet_aton(text: &[u8]) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::from_bits(high | last))
 }
 
-/// `strtoul(text, &end, 0)` of a text that begins with a digit.
-fn strtoul(text: &[u8]) -> Option<(u32, &[u8])> {
+/// A part of an address: `strtoul(text, &end, 0)` of a text that begins with a digit.
+fn part(text: &[u8]) -> Option<(u32, &[u8])> {
     let (radix, digits) = match text {
         [b'0', b'x' | b'X', digit, ..] if digit.is_ascii_hexdigit() => (16, &text[2..]),
         [b'0', ..] => (8, text),
@@ -128,6 +158,25 @@ mod tests {
     }
 
     #[test]
+    fn unsigned_numbers_of_any_base() {
+        for (text, expected, behind) in [
+            ("10/5", 10, "/5"),
+            (" 0x1fg", 0x1f, "g"),
+            ("0x", 0, "x"),
+            ("017", 0o17, ""),
+            ("08", 0, "8"),
+            ("-1", u64::MAX, ""),
+            ("+3", 3, ""),
+            ("99999999999999999999", u64::MAX, ""),
+            ("foo", 0, "foo"),
+            (" -", 0, " -"),
+            ("", 0, ""),
+        ] {
+            assert_eq!(strtoul(text.as_bytes()), (expected, behind.as_bytes()), "{text:?}");
+        }
+    }
+
+    #[test]
     fn addresses() {
         for (text, expected) in [
             ("10.0.0.1", Some([10, 0, 0, 1])),
@@ -165,6 +214,8 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(text: Vec<u8>, least: i64, most: i64) {
             let _ = atoi(&text);
+            let (_, behind) = strtoul(&text);
+            proptest::prop_assert!(text.ends_with(behind));
             let _ = inet_aton(&text);
             if let Some(number) = number(&text, least, most) {
                 proptest::prop_assert!((least..=most).contains(&number));
