@@ -9,8 +9,8 @@ use crate::change::{Change, Report};
 use crate::error::{Error, Refused, Request, Result};
 use crate::verbs::Verbs;
 use crate::{
-    Daemon, Destination, DestinationEntry, DestinationPatch, Info, PlainTable, Proc, Role, Service,
-    ServiceEntry, ServiceKey, ServiceOverview, ServicePatch, ServiceTable, Timeouts,
+    Daemon, Destination, DestinationEntry, DestinationPatch, Info, Overview, Proc, Role, Service,
+    ServiceEntry, ServiceKey, ServicePatch, ServiceTable, Timeouts,
 };
 
 /// How to open a client.
@@ -93,8 +93,8 @@ fn failed(source: rsadm_netlink::Error) -> Error {
 }
 
 /// The plain table of a namespace, if it can be read.
-fn plain_table(namespace: &Namespace) -> Option<PlainTable> {
-    namespace.run(|| Proc::new().table()).ok()?.ok()
+fn plain_table(namespace: &Namespace) -> Option<Vec<u8>> {
+    Proc::in_namespace(namespace.clone()).table_text().ok()
 }
 
 /// A connection to the IPVS of one network namespace. Every verb is one exchange with the kernel,
@@ -137,13 +137,13 @@ impl Client {
     ///
     /// ```no_run
     /// # let mut client = ipvs::Client::connect()?;
-    /// for entry in client.overview()? {
-    ///     println!("{} -> {} destinations", entry.service.service.key, entry.destinations.len());
+    /// for entry in client.overview()?.iter() {
+    ///     println!("{} -> {} destinations", entry.service.key, entry.destinations.len());
     /// }
     /// # Ok::<(), ipvs::Error>(())
     /// ```
     #[doc(alias = "/proc/net/ip_vs")]
-    pub fn overview(&mut self) -> Result<Vec<ServiceOverview>> {
+    pub fn overview(&mut self) -> Result<Overview> {
         now(self.verbs.overview(plain_table(&self.namespace)))
     }
 }
@@ -156,7 +156,7 @@ impl crate::tokio::Client {
     }
 
     /// The same as [`Client::overview`]. The file under /proc is read without waiting for tokio.
-    pub async fn overview(&mut self) -> Result<Vec<ServiceOverview>> {
+    pub async fn overview(&mut self) -> Result<Overview> {
         self.verbs.overview(plain_table(&self.namespace)).await
     }
 }

@@ -84,7 +84,7 @@ pub use destination::{
 pub use error::{Error, Reason, Refused, Request, Result};
 pub use key::{Family, Netmask, ParseKeyError, Protocol, ServiceKey};
 pub use modules::{Module, Modules, Presence};
-pub use overview::{ServiceOverview, ServiceTable};
+pub use overview::{Overview, ServiceOverview, ServiceTable};
 pub use proc::Proc;
 pub use rsadm_netlink::Namespace;
 pub use service::{Service, ServiceEntry, ServiceFlags, ServicePatch};

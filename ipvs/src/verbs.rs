@@ -8,12 +8,12 @@ use rsadm_netlink::{Attributes, Connection, Family as GenericFamily, Message, Re
 
 use crate::change::{Change, Report};
 use crate::error::{Error, Reason, Refused, Request, Result};
-use crate::overview::join;
+use crate::overview::Join;
 use crate::uapi::*;
 use crate::wire;
 use crate::{
-    Daemon, Destination, DestinationEntry, DestinationPatch, Info, PlainTable, Role, Service,
-    ServiceEntry, ServiceFlags, ServiceKey, ServiceOverview, ServicePatch, ServiceTable, Timeouts,
+    Daemon, Destination, DestinationEntry, DestinationPatch, Info, Overview, Role, Service,
+    ServiceEntry, ServiceFlags, ServiceKey, ServicePatch, ServiceTable, Timeouts,
 };
 
 /// How often a table is read in the hope that it stays as it is meanwhile.
@@ -213,23 +213,19 @@ impl<T: Transport> Verbs<T> {
         Ok(table)
     }
 
-    /// `plain` is what /proc shows, if it can be read.
-    pub(crate) async fn overview(
-        &mut self,
-        plain: Option<PlainTable>,
-    ) -> Result<Vec<ServiceOverview>> {
-        let services = self.services().await?;
-        let joined = plain.and_then(|plain| join(&services, plain));
-        let joined = joined.unwrap_or_else(|| vec![None; services.len()]);
-        let mut overview = Vec::with_capacity(services.len());
-        for (service, plain) in services.into_iter().zip(joined) {
-            let destinations = if let Some(destinations) = plain {
-                destinations
-            } else {
-                let dumped = self.destinations(&service.service.key).await?;
-                dumped.iter().map(Into::into).collect()
-            };
-            overview.push(ServiceOverview { service, destinations });
+    /// `plain` is the text of the plain table, if it can be read.
+    pub(crate) async fn overview(&mut self, plain: Option<Vec<u8>>) -> Result<Overview> {
+        let mut join = Join::new(plain);
+        let message = self.message(IPVS_CMD_GET_SERVICE);
+        self.list(Request::ListServices, message, |reply| {
+            join.service(read_service(reply)?.service);
+            Ok(())
+        })
+        .await?;
+        let (mut overview, missing) = join.finish();
+        for index in missing {
+            let dumped = self.destinations(&overview.told(index)).await?;
+            overview.complete(index, dumped.iter().map(Into::into).collect());
         }
         Ok(overview)
     }

@@ -221,11 +221,12 @@ fn a_daemon_that_is_stopped_without_an_answer_is_looked_for() {
     }
 }
 
+const TITLE: &str = "IP Virtual Server version 1.2.1 (size=4096)\n\
+    Prot LocalAddress:Port Scheduler Flags\n\
+    \x20 -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n";
+
 #[test]
 fn the_plain_table_must_agree_with_the_dump() {
-    const TITLE: &str = "IP Virtual Server version 1.2.1 (size=4096)\n\
-        Prot LocalAddress:Port Scheduler Flags\n\
-        \x20 -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n";
     let row = |mark: &u32| {
         format!(
             "FWM  {mark:08X} rr \n  -> 0A0000{mark:02X}:0050      Masq    1      2          3\n"
@@ -235,23 +236,61 @@ fn the_plain_table_must_agree_with_the_dump() {
         let rows: Vec<_> = marks.iter().map(row).collect();
         TITLE.to_owned() + &rows.concat()
     };
-    let services = [1, 2, 3].map(|number| ServiceEntry {
-        service: Service::new(mark(number), "rr"),
-        statistics: crate::Statistics::default(),
-    });
-    let joined = |marks: &[u32]| {
-        let text = rows(marks);
-        let table = PlainTable::from_reader(text.as_bytes()).expect("a title");
-        let joined = join(&services, table)?;
-        let ports = |rows: Vec<crate::DestinationSummary>| rows[0].address.ip().to_string();
-        Some(joined.into_iter().map(|rows| rows.map(ports)).collect::<Vec<_>>())
+    let joined = |text: Option<String>| {
+        let mut join = Join::new(text.map(String::into_bytes));
+        for number in 1..=3 {
+            join.service(Service::new(mark(number), "rr"));
+        }
+        let (overview, missing) = join.finish();
+        assert_eq!(overview.len(), 3);
+        assert!(overview.keys().eq([1, 2, 3].map(mark)));
+        let pods = overview.iter().map(|row| {
+            assert_eq!(row.service.scheduler, "rr");
+            row.destinations.first().map(|pod| pod.address.ip().to_string())
+        });
+        let pods: Vec<_> = pods.collect();
+        // A text that is cut between a service and its destinations looks whole.
+        assert!(pods.iter().filter(|pod| pod.is_none()).count() >= missing.len());
+        pods
     };
     let pod = |number: u8| Some(format!("10.0.0.{number}"));
-    assert_eq!(joined(&[1, 2, 3]), Some(vec![pod(1), pod(2), pod(3)]));
-    assert_eq!(joined(&[2]), Some(vec![None, pod(2), None]), "rows that the kernel leaves out");
-    assert_eq!(joined(&[]), Some(vec![None, None, None]));
-    assert_eq!(joined(&[2, 1]), None, "another order");
-    assert_eq!(joined(&[1, 2, 3, 4]), None, "a row that the dump has not");
+    let of = |marks: &[u32]| joined(Some(rows(marks)));
+    assert_eq!(of(&[1, 2, 3]), [pod(1), pod(2), pod(3)]);
+    assert_eq!(of(&[2]), [None, pod(2), None], "rows that the kernel leaves out");
+    assert_eq!(of(&[]), [None, None, None]);
+    assert_eq!(of(&[2, 1]), [None, None, None], "another order");
+    assert_eq!(of(&[1, 2, 3, 4]), [None, None, None], "a row that the dump has not");
+    assert_eq!(joined(None), [None, None, None], "no file");
+    let whole = rows(&[1, 2, 3]);
+    for cut in 0..whole.len() {
+        let pods = joined(Some(whole[..cut].to_owned()));
+        for (index, pod) in pods.into_iter().enumerate() {
+            assert!(pod.is_none_or(|pod| pod == format!("10.0.0.{}", index + 1)), "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn what_the_plain_table_does_not_say_comes_from_the_dump() {
+    let text = TITLE.to_owned()
+        + "FWM  00000001 rr \n\
+           FWM  00000002 sh persistent 36000 FFFFFF00\n  -> 0A000002:0050      Masq    1      2          3\n\
+           FWM  00000003 rr \n  -> 0A000003:0050      Masq    1      2          3\n";
+    let mut persistent = Service::new(mark(2), "sh").persistent(360);
+    persistent.flags |= ServiceFlags::SCHEDULER_1;
+    let services = [Service::new(mark(1), "rr"), persistent, Service::new(mark(3), "wrr")];
+    let mut join = Join::new(Some(text.into_bytes()));
+    for service in &services {
+        join.service(service.clone());
+    }
+    let (mut overview, missing) = join.finish();
+    assert_eq!(missing, [0; 0]);
+    let read: Vec<_> = overview.iter().collect();
+    assert!(read.iter().map(|row| &row.service).eq(&services));
+    assert!(read.iter().map(|row| row.destinations.len()).eq([0, 1, 1]));
+    overview.sort();
+    assert_eq!(overview.get(1).as_ref(), Some(&read[1]));
+    assert_eq!(overview.get(3), None);
 }
 
 #[test]

@@ -71,6 +71,16 @@ impl Format {
         line.byte(b'\n');
         out.write_all(line.bytes())
     }
+
+    /// Writes the plain line of a service.
+    pub fn service_summary(&mut self, out: &mut impl Write, service: &Service) -> io::Result<()> {
+        let Self { verbatim, names, line, .. } = self;
+        line.clear();
+        name(line, &service.key, *verbatim, names);
+        scheduling(line, service, *verbatim);
+        line.byte(b'\n');
+        out.write_all(line.bytes())
+    }
 }
 
 /// Appends `TCP  10.0.0.1:80` or `FWM  7`.

@@ -2,11 +2,14 @@
 
 use std::io::Write;
 
-use ipvs::{Client, DestinationEntry, DestinationSummary, Info, ServiceEntry, ServiceKey};
+use ipvs::{
+    Client, DestinationEntry, DestinationSummary, Info, Overview, ServiceEntry, ServiceKey,
+    ServiceOverview, Statistics,
+};
 
 use super::arguments::List;
 use super::names;
-use super::sort::Row;
+use super::sort::{Row, SortKey};
 use crate::classic::ipvsadm::{Columns, Names};
 use crate::cli::Format;
 use crate::failure::{Failure, Result};
@@ -29,13 +32,7 @@ struct Reading<D> {
 /// Lists services.
 pub(crate) fn run(arguments: &List, format: Format, out: &mut impl Write) -> Result<()> {
     if arguments.is_plain(format) {
-        let reading = match overview(arguments.service.as_ref()) {
-            Err(refusal) if is_unprivileged(&refusal) => {
-                plain::read(arguments.service.as_ref(), refusal)?
-            }
-            result => result.map_err(Failure::from)?,
-        };
-        return present(arguments, format, reading, out);
+        return summaries(arguments, format, out);
     }
     if arguments.is_streamed(format) {
         return stream(arguments, out);
@@ -47,6 +44,38 @@ pub(crate) fn run(arguments: &List, format: Format, out: &mut impl Write) -> Res
         }
         result => present(arguments, format, result.map_err(Failure::from)?, out),
     }
+}
+
+/// Lists the plain columns.
+fn summaries(arguments: &List, format: Format, out: &mut impl Write) -> Result<()> {
+    let wanted = arguments.service.as_ref();
+    let reading = if wanted.is_none() && arguments.is_streamed(format) {
+        match overview() {
+            Ok((info, overview)) => return show(arguments, info, overview, out),
+            Err(refusal) => Err(refusal),
+        }
+    } else {
+        plain_rows(wanted)
+    };
+    let reading = match reading {
+        Err(refusal) if is_unprivileged(&refusal) => plain::read(wanted, refusal)?,
+        result => result.map_err(Failure::from)?,
+    };
+    present(arguments, format, reading, out)
+}
+
+/// Lists services that are sorted by what they have themselves, one at a time.
+fn show(arguments: &List, info: Info, mut overview: Overview, out: &mut impl Write) -> Result<()> {
+    if arguments.sort != SortKey::None {
+        overview.sort();
+    }
+    let mut listing = render::Classic::new(arguments, arguments.columns());
+    listing.titles(Some(&info), out)?;
+    for ServiceOverview { service, mut destinations } in overview.iter() {
+        arguments.sort.sort_destinations(&mut destinations);
+        listing.summary(&service, &destinations, out)?;
+    }
+    Ok(())
 }
 
 fn present<D: Row>(
@@ -100,14 +129,24 @@ fn connect() -> ipvs::Result<Client> {
     ipvs::Builder::new().load_module(false).connect()
 }
 
-/// Services with the plain columns of their destinations.
-fn overview(service: Option<&ServiceKey>) -> ipvs::Result<Reading<DestinationSummary>> {
+/// The table in the form that is read fastest.
+fn overview() -> ipvs::Result<(Info, Overview)> {
     let mut client = connect()?;
+    let overview = client.overview()?;
+    Ok((client.info()?, overview))
+}
+
+/// Services with the plain columns of their destinations.
+fn plain_rows(service: Option<&ServiceKey>) -> ipvs::Result<Reading<DestinationSummary>> {
     let Some(key) = service else {
-        let rows = client.overview()?;
-        let rows = rows.into_iter().map(|entry| (entry.service, entry.destinations)).collect();
-        return Ok(Reading { info: Some(client.info()?), rows });
+        let (info, overview) = overview()?;
+        let rows = overview.iter().map(|row| {
+            let statistics = Statistics::default();
+            (ServiceEntry { service: row.service, statistics }, row.destinations)
+        });
+        return Ok(Reading { info: Some(info), rows: rows.collect() });
     };
+    let mut client = connect()?;
     let entry = client.service(key)?;
     let destinations = client.destinations(key)?.iter().map(DestinationSummary::from).collect();
     Ok(Reading { info: None, rows: vec![(entry, destinations)] })

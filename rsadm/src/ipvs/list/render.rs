@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use ipvs::{
-    Destination, ForwardingMethod, Info, Netmask, Service, ServiceEntry, ServiceKey, Statistics,
-    TunnelFlags, TunnelKind,
+    Destination, DestinationSummary, ForwardingMethod, Info, Netmask, Service, ServiceEntry,
+    ServiceKey, Statistics, TunnelFlags, TunnelKind,
 };
 
 use super::Reading;
@@ -58,6 +58,17 @@ impl Classic {
             Some(whole) => self.0.destination(out, key, whole),
             None => self.0.destination_summary(out, key, &row.plain()),
         })
+    }
+
+    /// A service and the plain columns of its destinations.
+    pub(super) fn summary(
+        &mut self,
+        service: &Service,
+        rows: &[DestinationSummary],
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        self.0.service_summary(out, service)?;
+        rows.iter().try_for_each(|row| self.0.destination_summary(out, &service.key, row))
     }
 }
 

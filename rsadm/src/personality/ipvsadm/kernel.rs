@@ -3,8 +3,8 @@
 use std::io;
 
 use ipvs::{
-    Change, Connection, Daemon, DestinationEntry, Error, Refused, Report, Request, Result,
-    ServiceEntry, ServiceKey, ServiceOverview, Timeouts,
+    Change, Connection, Daemon, DestinationEntry, Error, Overview, Refused, Report, Request,
+    Result, ServiceEntry, ServiceKey, Timeouts,
 };
 use rustix::io::Errno;
 
@@ -13,7 +13,7 @@ pub(super) trait Kernel {
     fn services(&mut self) -> Result<Vec<ServiceEntry>>;
     fn service(&mut self, key: &ServiceKey) -> Result<ServiceEntry>;
     fn destinations(&mut self, key: &ServiceKey) -> Result<Vec<DestinationEntry>>;
-    fn overview(&mut self) -> Result<Vec<ServiceOverview>>;
+    fn overview(&mut self) -> Result<Overview>;
     fn timeouts(&mut self) -> Result<Timeouts>;
     fn daemons(&mut self) -> Result<Vec<Daemon>>;
     fn connections(&mut self) -> Result<Box<dyn Iterator<Item = Result<Connection>>>>;
@@ -33,7 +33,7 @@ impl Kernel for ipvs::Client {
         self.destinations(key)
     }
 
-    fn overview(&mut self) -> Result<Vec<ServiceOverview>> {
+    fn overview(&mut self) -> Result<Overview> {
         self.overview()
     }
 

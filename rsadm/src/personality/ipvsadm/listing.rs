@@ -75,21 +75,21 @@ fn plain_table(
     listing: Listing,
 ) -> Outcome {
     let mut format = listing_format(listing);
-    let mut services = kernel.overview()?;
+    let overview = kernel.overview()?;
+    let mut services: Vec<_> = overview.keys().enumerate().collect();
     if !listing.unsorted {
-        services = order::services(services, |entry| entry.service.service.key);
+        services = order::services(services, |(_, key)| *key);
     }
     ipvsadm::version(out, &info)?;
     format.titles(out)?;
-    for entry in services {
-        let key = entry.service.service.key;
+    for entry in services.into_iter().filter_map(|(index, _)| overview.get(index)) {
         let mut destinations = entry.destinations;
         if !listing.unsorted {
             destinations = order::destinations(destinations, |destination| destination.address);
         }
-        format.service(out, &entry.service)?;
+        format.service_summary(out, &entry.service)?;
         for destination in &destinations {
-            format.destination_summary(out, &key, destination)?;
+            format.destination_summary(out, &entry.service.key, destination)?;
         }
     }
     Ok(())

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use ipvs::{
-    Connection, Connections, Daemon, Destination, DestinationEntry, Error, Refused, Report,
-    Request, Result, Role, Service, ServiceEntry, ServiceKey, ServiceOverview, Statistics,
+    Connection, Connections, Daemon, Destination, DestinationEntry, Error, Overview, Refused,
+    Report, Request, Result, Role, Service, ServiceEntry, ServiceKey, ServiceOverview, Statistics,
     Timeouts, Version,
 };
 
@@ -101,10 +101,10 @@ impl Kernel for Fake {
         Ok(table.position(key).map(|at| table.services[at].1.clone()).unwrap_or_default())
     }
 
-    fn overview(&mut self) -> Result<Vec<ServiceOverview>> {
+    fn overview(&mut self) -> Result<Overview> {
         let overview = |(service, destinations): &(ServiceEntry, Vec<DestinationEntry>)| {
             let destinations = destinations.iter().map(Into::into).collect();
-            ServiceOverview { service: service.clone(), destinations }
+            ServiceOverview { service: service.service.clone(), destinations }
         };
         Ok(self.0.borrow().services.iter().map(overview).collect())
     }
@@ -539,7 +539,7 @@ fn errors_that_are_no_refusals_are_told() {
         fn destinations(&mut self, _: &ServiceKey) -> Result<Vec<DestinationEntry>> {
             gone()
         }
-        fn overview(&mut self) -> Result<Vec<ServiceOverview>> {
+        fn overview(&mut self) -> Result<Overview> {
             gone()
         }
         fn timeouts(&mut self) -> Result<Timeouts> {
