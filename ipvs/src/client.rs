@@ -9,8 +9,8 @@ use crate::change::{Change, Report};
 use crate::error::{Error, Refused, Request, Result};
 use crate::verbs::Verbs;
 use crate::{
-    Daemon, Destination, DestinationEntry, DestinationPatch, Info, Overview, Proc, Role, Service,
-    ServiceEntry, ServiceKey, ServicePatch, ServiceTable, Timeouts,
+    Daemon, Destination, DestinationEntry, DestinationPatch, Info, Overview, PlainTable, Proc,
+    Role, Service, ServiceEntry, ServiceKey, ServicePatch, ServiceTable, Timeouts,
 };
 
 /// How to open a client.
@@ -93,8 +93,8 @@ fn failed(source: rsadm_netlink::Error) -> Error {
 }
 
 /// The plain table of a namespace, if it can be read.
-fn plain_table(namespace: &Namespace) -> Option<Vec<u8>> {
-    Proc::in_namespace(namespace.clone()).table_text().ok()
+fn plain_table(namespace: &Namespace) -> Option<PlainTable> {
+    Proc::in_namespace(namespace.clone()).table().ok()
 }
 
 /// A connection to the IPVS of one network namespace. Every verb is one exchange with the kernel,

@@ -1,9 +1,11 @@
 //! Services with their destinations: whole, or the columns of a plain listing.
 
-use std::ops::Range;
+use std::io::BufRead;
 
-use crate::table::{self, PlainService};
-use crate::{DestinationEntry, DestinationSummary, Netmask, Service, ServiceEntry, ServiceKey};
+use crate::{
+    DestinationEntry, DestinationSummary, PlainService, PlainTable, Service, ServiceEntry,
+    ServiceKey,
+};
 
 /// A service with its destinations.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,30 +29,22 @@ pub struct ServiceOverview {
     pub destinations: Vec<DestinationSummary>,
 }
 
-/// Services with the plain columns of their destinations.
-///
-/// What the kernel told as text is kept as text, and read when it is asked for: a table of 100,000
-/// destinations takes as many bytes as its file.
+/// Services with the plain columns of their destinations, in little memory: about ten bytes a
+/// destination.
 #[derive(Clone, Debug, Default)]
 pub struct Overview {
-    text: Vec<u8>,
     rows: Vec<Row>,
-    /// Services of which the text does not say all, or nothing.
-    told: Vec<ServiceOverview>,
+    /// Services, for all but their identity. Neighbours that are alike share one.
+    settings: Vec<Service>,
+    /// Destinations as [`pack`] writes them, their number before those of each service.
+    packed: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Row {
     key: ServiceKey,
-    place: Place,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    /// From here to there in the text.
-    Text(u32, u32),
-    /// An index into those that were told.
-    Told(u32),
+    settings: u32,
+    destinations: usize,
 }
 
 impl Overview {
@@ -84,31 +78,46 @@ impl Overview {
         self.rows.iter().map(|row| self.read(row))
     }
 
-    fn tell(&mut self, service: Service, destinations: Vec<DestinationSummary>) {
-        self.rows.push(Row { key: service.key, place: Place::Told(self.told.len() as u32) });
-        self.told.push(ServiceOverview { service, destinations });
-    }
-
-    /// Gives a service that was told its destinations.
-    pub(crate) fn complete(&mut self, told: usize, destinations: Vec<DestinationSummary>) {
-        self.told[told].destinations = destinations;
-    }
-
-    /// The identity of a service that was told.
-    pub(crate) fn told(&self, index: usize) -> ServiceKey {
-        self.told[index].service.key
-    }
-
     fn read(&self, row: &Row) -> ServiceOverview {
-        match row.place {
-            Place::Told(index) => self.told[index as usize].clone(),
-            Place::Text(start, end) => {
-                let text = &self.text[start as usize..end as usize];
-                let plain = table::parse(text).expect("only what can be read has a place");
-                let service = Service::new(row.key, plain.scheduler);
-                ServiceOverview { service, destinations: plain.destinations }
-            }
+        let service = Service { key: row.key, ..self.settings[row.settings as usize].clone() };
+        let mut packed = &self.packed[row.destinations..];
+        let count = pack::number(&mut packed);
+        let destinations = (0..count).map(|_| pack::destination(&mut packed)).collect();
+        ServiceOverview { service, destinations }
+    }
+
+    fn push(&mut self, service: Service, destinations: &[DestinationSummary]) {
+        let key = service.key;
+        let known = self.settings.last().is_some_and(|last| {
+            let Service { key: _, scheduler, flags, timeout, netmask, persistence_engine } = last;
+            (scheduler, flags, timeout) == (&service.scheduler, &service.flags, &service.timeout)
+                && (netmask, persistence_engine) == (&service.netmask, &service.persistence_engine)
+        });
+        if !known {
+            self.settings.push(service);
         }
+        let settings = self.settings.len() as u32 - 1;
+        let destinations = self.pack(destinations);
+        self.rows.push(Row { key, settings, destinations });
+    }
+
+    /// Keeps destinations, and answers where.
+    fn pack(&mut self, destinations: &[DestinationSummary]) -> usize {
+        let start = self.packed.len();
+        pack::push_number(&mut self.packed, destinations.len() as u32);
+        for destination in destinations {
+            pack::push_destination(&mut self.packed, destination);
+        }
+        start
+    }
+
+    pub(crate) fn key(&self, index: usize) -> ServiceKey {
+        self.rows[index].key
+    }
+
+    /// Gives a service other destinations.
+    pub(crate) fn complete(&mut self, index: usize, destinations: &[DestinationSummary]) {
+        self.rows[index].destinations = self.pack(destinations);
     }
 }
 
@@ -117,7 +126,7 @@ impl FromIterator<ServiceOverview> for Overview {
     fn from_iter<I: IntoIterator<Item = ServiceOverview>>(services: I) -> Self {
         let mut overview = Self::default();
         for ServiceOverview { service, destinations } in services {
-            overview.tell(service, destinations);
+            overview.push(service, &destinations);
         }
         overview
     }
@@ -128,75 +137,188 @@ impl FromIterator<ServiceOverview> for Overview {
 /// services too: those are missing. Where the plain table has a row that the dump has not, or
 /// cannot be read to its end, all are.
 #[derive(Debug)]
-pub(crate) struct Join {
+pub(crate) struct Join<R> {
     overview: Overview,
-    /// The row of the text that no service of the dump was joined with yet, and where it is.
-    pending: Option<(PlainService, Range<usize>)>,
-    /// Whether the text could not be read to its end.
-    broken: bool,
-    /// Indices of those that were told whose destinations are missing.
+    plain: Option<PlainTable<R>>,
+    /// The row of the plain table that no service of the dump was joined with yet.
+    pending: Option<PlainService>,
+    /// Whether the plain table is there, and could be read so far.
+    readable: bool,
+    /// Indices of the services whose destinations are missing.
     missing: Vec<usize>,
 }
 
-impl Join {
-    /// Nothing of a dump yet, and the text of the plain table, if there is one.
-    pub(crate) fn new(text: Option<Vec<u8>>) -> Self {
-        let overview = Overview { text: text.unwrap_or_default(), ..Overview::default() };
-        let start = table::titles_length(&overview.text);
-        let mut join = Self { overview, pending: None, broken: false, missing: Vec::new() };
-        match start {
-            Some(start) => join.advance(start),
-            None => join.broken = true,
-        }
+impl<R: BufRead> Join<R> {
+    /// Nothing of a dump yet.
+    pub(crate) fn new(plain: Option<PlainTable<R>>) -> Self {
+        let readable = plain.is_some();
+        let (overview, missing) = Default::default();
+        let mut join = Self { overview, plain, pending: None, readable, missing };
+        join.advance();
         join
     }
 
-    /// Goes to the row that begins here in the text.
-    fn advance(&mut self, start: usize) {
-        let rest = &self.overview.text[start..];
-        let row = table::first_service(rest);
-        self.broken |= row.is_none() && !rest.is_empty();
-        self.pending = row.map(|(row, length)| (row, start..start + length));
+    fn advance(&mut self) {
+        self.pending = match self.plain.as_mut().and_then(Iterator::next) {
+            Some(Ok(row)) => Some(row),
+            Some(Err(_)) => {
+                self.readable = false;
+                None
+            }
+            None => None,
+        };
     }
 
     /// The next service of the dump.
     pub(crate) fn service(&mut self, service: Service) {
-        let joined = self.pending.take_if(|(row, _)| row.key.matches(&service.key));
-        let Some((row, place)) = joined else {
-            self.missing.push(self.overview.told.len());
-            return self.overview.tell(service, Vec::new());
-        };
-        match (u32::try_from(place.start), u32::try_from(place.end)) {
-            (Ok(start), Ok(end)) if says_all(&row, &service) => {
-                self.overview.rows.push(Row { key: service.key, place: Place::Text(start, end) });
+        match self.pending.take_if(|row| row.key.matches(&service.key)) {
+            Some(row) => {
+                self.overview.push(service, &row.destinations);
+                self.advance();
             }
-            _ => {
-                let whole = table::parse(&self.overview.text[place.clone()]);
-                let destinations = whole.map(|row| row.destinations).unwrap_or_default();
-                self.overview.tell(service, destinations);
+            None => {
+                self.missing.push(self.overview.len());
+                self.overview.push(service, &[]);
             }
         }
-        self.advance(place.end);
     }
 
-    /// What was joined, and which of those that were told have no destinations yet.
-    pub(crate) fn finish(self) -> (Overview, Vec<usize>) {
-        if self.pending.is_none() && !self.broken {
-            return (self.overview, self.missing);
+    /// What was joined, and which services of it have no destinations yet.
+    pub(crate) fn finish(mut self) -> (Overview, Vec<usize>) {
+        if !self.readable || self.pending.is_some() {
+            self.missing = (0..self.overview.len()).collect();
         }
-        let mut again = Self::new(None);
-        self.overview.iter().for_each(|row| again.service(row.service));
-        (again.overview, again.missing)
+        (self.overview, self.missing)
     }
 }
 
-/// Whether the plain table says of a service what the dump does: the scheduler, and that there is
-/// nothing else.
-fn says_all(row: &PlainService, service: &Service) -> bool {
-    let Service { key, scheduler, flags, timeout, netmask, persistence_engine } = service;
-    *row.scheduler == **scheduler
-        && flags.is_empty()
-        && *timeout == 0
-        && *netmask == Netmask::host(key.family())
-        && persistence_engine.is_none()
+/// Destinations as few bytes.
+mod pack {
+    use std::net::{IpAddr, SocketAddr};
+
+    use crate::{DestinationSummary, ForwardingMethod};
+
+    /// Appends a number, seven bits a byte, the lowest first.
+    pub(super) fn push_number(packed: &mut Vec<u8>, mut number: u32) {
+        while number >= 0x80 {
+            packed.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        packed.push(number as u8);
+    }
+
+    /// Takes a number.
+    pub(super) fn number(packed: &mut &[u8]) -> u32 {
+        let mut number = 0;
+        for shift in (0..32).step_by(7) {
+            let [byte] = bytes(packed);
+            number |= u32::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        number
+    }
+
+    fn bytes<const N: usize>(packed: &mut &[u8]) -> [u8; N] {
+        let (bytes, rest) = packed.split_first_chunk().expect("what was packed is unpacked");
+        *packed = rest;
+        *bytes
+    }
+
+    pub(super) fn push_destination(packed: &mut Vec<u8>, destination: &DestinationSummary) {
+        let DestinationSummary { address, method, weight, .. } = *destination;
+        match address.ip() {
+            IpAddr::V4(ip) => {
+                packed.push(4);
+                packed.extend_from_slice(&ip.octets());
+            }
+            IpAddr::V6(ip) => {
+                packed.push(6);
+                packed.extend_from_slice(&ip.octets());
+            }
+        }
+        packed.extend_from_slice(&address.port().to_ne_bytes());
+        let DestinationSummary { active_connections, inactive_connections, .. } = *destination;
+        for number in [method.0, weight, active_connections, inactive_connections] {
+            push_number(packed, number);
+        }
+    }
+
+    pub(super) fn destination(packed: &mut &[u8]) -> DestinationSummary {
+        let ip = match bytes(packed) {
+            [4] => IpAddr::from(bytes::<4>(packed)),
+            _ => IpAddr::from(bytes::<16>(packed)),
+        };
+        DestinationSummary {
+            address: SocketAddr::new(ip, u16::from_ne_bytes(bytes(packed))),
+            method: ForwardingMethod(number(packed)),
+            weight: number(packed),
+            active_connections: number(packed),
+            inactive_connections: number(packed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ForwardingMethod;
+
+    fn destination() -> impl Strategy<Value = DestinationSummary> {
+        let numbers = (any::<u32>(), any::<u32>(), 0..3_u32);
+        (any::<std::net::IpAddr>(), any::<u16>(), 0..5_u32, numbers).prop_map(
+            |(ip, port, method, (weight, active_connections, inactive_connections))| {
+                DestinationSummary {
+                    address: (ip, port).into(),
+                    method: ForwardingMethod(method),
+                    weight,
+                    active_connections,
+                    inactive_connections,
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_goes_in_comes_out(
+            tables in prop::collection::vec(
+                (1..u32::MAX, 0..3_u32, prop::collection::vec(destination(), 0..12)), 0..8),
+        ) {
+            let services: Vec<_> = tables.into_iter().map(|(mark, timeout, destinations)| {
+                let key = ServiceKey::mark(mark, crate::Family::Ipv4);
+                let service = Service { timeout, ..Service::new(key, "rr") };
+                ServiceOverview { service, destinations }
+            }).collect();
+            let mut overview: Overview = services.iter().cloned().collect();
+            prop_assert!(overview.iter().eq(services.iter().cloned()));
+            prop_assert_eq!(overview.get(0), services.first().cloned());
+            prop_assert!(overview.settings.len() <= services.len());
+            overview.sort();
+            let keys: Vec<_> = overview.keys().collect();
+            prop_assert!(keys.is_sorted());
+            for row in overview.iter() {
+                prop_assert!(services.contains(&row));
+            }
+        }
+    }
+
+    #[test]
+    fn ten_bytes_a_destination() {
+        let row = DestinationSummary {
+            address: "10.244.3.32:80".parse().expect("an address"),
+            method: ForwardingMethod::MASQUERADE,
+            weight: 1,
+            active_connections: 0,
+            inactive_connections: 127,
+        };
+        let service = Service::new("tcp://10.0.0.1:80".parse().expect("a key"), "rr");
+        let table = vec![ServiceOverview { service, destinations: vec![row; 10] }; 10];
+        let overview: Overview = table.into_iter().collect();
+        assert_eq!(overview.packed.len(), 10 * (1 + 10 * 11));
+        assert_eq!(overview.settings.len(), 1);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader};
 use std::path::Path;
 
 use rsadm_netlink::Namespace;
@@ -70,14 +70,6 @@ impl Proc {
     #[doc(alias = "ip_vs")]
     pub fn table(&self) -> Result<PlainTable> {
         PlainTable::from_reader(self.open(table::PATH)?)
-    }
-
-    /// The text of the plain table.
-    pub(crate) fn table_text(&self) -> Result<Vec<u8>> {
-        let mut text = Vec::new();
-        let mut file = self.open(table::PATH)?.into_inner();
-        file.read_to_end(&mut text).map_err(|error| read_error(table::PATH, error))?;
-        Ok(text)
     }
 
     /// Counters and rates of all services together, as of the kernel's last estimation: every two

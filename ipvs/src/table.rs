@@ -155,12 +155,6 @@ pub struct PlainTable<R = BufReader<File>> {
     ended: bool,
 }
 
-/// How the lines of destinations begin.
-const ARROW: &[u8] = b"  -> ";
-
-/// How the lines below the version begin.
-const TITLES: [&[u8]; 2] = [b"Prot LocalAddress:Port ", b"  -> RemoteAddress:Port "];
-
 /// The file of the plain table.
 pub(crate) const PATH: &str = "/proc/net/ip_vs";
 
@@ -172,7 +166,7 @@ impl<R: BufRead> PlainTable<R> {
         let Some((version, connection_table_size)) = parse_version(lines.line()) else {
             return Err(lines.not_understood());
         };
-        for title in TITLES {
+        for title in [&b"Prot LocalAddress:Port "[..], b"  -> RemoteAddress:Port "] {
             if !lines.advance()? || !lines.line().starts_with(title) {
                 return Err(lines.not_understood());
             }
@@ -196,7 +190,7 @@ impl<R: BufRead> PlainTable<R> {
     fn read(&mut self) -> Result<Option<PlainService>> {
         while self.lines.advance()? {
             let line = self.lines.line();
-            if line.starts_with(ARROW) {
+            if line.starts_with(b"  -> ") {
                 let (Some(service), Some(destination)) =
                     (&mut self.pending, parse_destination(line))
                 else {
@@ -244,49 +238,6 @@ fn parse_version(line: &[u8]) -> Option<(Version, u32)> {
     Some((version, size.parse().ok()?))
 }
 
-/// How many bytes the titles above a plain table take; `None` where there are none.
-pub(crate) fn titles_length(text: &[u8]) -> Option<usize> {
-    let mut lines = text.split_inclusive(|byte| *byte == b'\n').take(TITLES.len() + 1);
-    let version = lines.next()?;
-    parse_version(version.strip_suffix(b"\n")?)?;
-    let mut length = version.len();
-    for title in TITLES {
-        let line = lines.next().filter(|line| line.starts_with(title) && line.ends_with(b"\n"))?;
-        length += line.len();
-    }
-    Some(length)
-}
-
-/// The service that a text begins with, without its destinations, and how many bytes are about it.
-/// `None` if there is none, or a line of it is not understood.
-pub(crate) fn first_service(text: &[u8]) -> Option<(PlainService, usize)> {
-    let (line, mut rest) = split_line(text)?;
-    let service = parse_service(line)?;
-    while rest.starts_with(ARROW) {
-        let (line, following) = split_line(rest)?;
-        parse_destination(line)?;
-        rest = following;
-    }
-    Some((service, text.len() - rest.len()))
-}
-
-/// The service that a text is about.
-pub(crate) fn parse(text: &[u8]) -> Option<PlainService> {
-    let (line, mut rest) = split_line(text)?;
-    let mut service = parse_service(line)?;
-    while let Some((line, following)) = split_line(rest) {
-        service.destinations.push(parse_destination(line)?);
-        rest = following;
-    }
-    Some(service)
-}
-
-/// The first line without its line feed, and what follows. The kernel ends every line with one.
-fn split_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = text.iter().position(|byte| *byte == b'\n')?;
-    Some((&text[..end], &text[end + 1..]))
-}
-
 /// `TCP  0A000001:0050 rr ops persistent 36000 FFFFFFFF`, `FWM  00000007 rr `
 fn parse_service(line: &[u8]) -> Option<PlainService> {
     let mut fields = Fields::new(line);
@@ -319,7 +270,7 @@ fn parse_service(line: &[u8]) -> Option<PlainService> {
 /// `  -> 0A090003:1F90      Masq    65535  1          2         `
 fn parse_destination(line: &[u8]) -> Option<DestinationSummary> {
     let mut fields = Fields::new(line);
-    fields.literal(ARROW)?;
+    fields.literal(b"  -> ")?;
     Some(DestinationSummary {
         address: fields.socket_address()?,
         method: match fields.word()? {

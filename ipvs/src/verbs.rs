@@ -12,8 +12,8 @@ use crate::overview::Join;
 use crate::uapi::*;
 use crate::wire;
 use crate::{
-    Daemon, Destination, DestinationEntry, DestinationPatch, Info, Overview, Role, Service,
-    ServiceEntry, ServiceFlags, ServiceKey, ServicePatch, ServiceTable, Timeouts,
+    Daemon, Destination, DestinationEntry, DestinationPatch, Info, Overview, PlainTable, Role,
+    Service, ServiceEntry, ServiceFlags, ServiceKey, ServicePatch, ServiceTable, Timeouts,
 };
 
 /// How often a table is read in the hope that it stays as it is meanwhile.
@@ -213,8 +213,8 @@ impl<T: Transport> Verbs<T> {
         Ok(table)
     }
 
-    /// `plain` is the text of the plain table, if it can be read.
-    pub(crate) async fn overview(&mut self, plain: Option<Vec<u8>>) -> Result<Overview> {
+    /// `plain` is what /proc shows, if it can be read.
+    pub(crate) async fn overview(&mut self, plain: Option<PlainTable>) -> Result<Overview> {
         let mut join = Join::new(plain);
         let message = self.message(IPVS_CMD_GET_SERVICE);
         self.list(Request::ListServices, message, |reply| {
@@ -224,8 +224,9 @@ impl<T: Transport> Verbs<T> {
         .await?;
         let (mut overview, missing) = join.finish();
         for index in missing {
-            let dumped = self.destinations(&overview.told(index)).await?;
-            overview.complete(index, dumped.iter().map(Into::into).collect());
+            let dumped = self.destinations(&overview.key(index)).await?;
+            let summaries: Vec<_> = dumped.iter().map(Into::into).collect();
+            overview.complete(index, &summaries);
         }
         Ok(overview)
     }
