@@ -30,6 +30,10 @@ fn run(arguments: &[String]) -> Result<i32> {
             lab.run(node, &command.iter().map(|&word| word.to_owned()).collect::<Vec<_>>())
         }
         ["bench", rsadm, ipvsadm] => bench::main(Path::new(rsadm), Path::new(ipvsadm)).map(|()| 0),
+        ["bare", work] => {
+            println!("{}", bench::bare::main(work)?.as_micros());
+            Ok(0)
+        }
         ["suites", list, filter @ ..] => suites::run(list, filter),
         _ => Err(Error::new("started by `cargo xtask`, not by hand")),
     }

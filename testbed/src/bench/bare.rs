@@ -1,16 +1,18 @@
 //! The least that the kernel has to be asked: bare sends and receives, nothing decoded or printed.
+//!
+//! Each piece of work is done by a process of its own, as is what it is compared with.
 
 use std::{
     fs::File,
     io::Read as _,
     net::{Ipv4Addr, SocketAddrV4},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_GENERIC};
 use rsadm_netlink::{Attributes, Header, Message};
 
-use super::measure::time;
+use super::{DESTINATIONS, SERVICES};
 use crate::{Context, Error, Result};
 
 const REQUEST: u16 = 1;
@@ -24,6 +26,19 @@ const GET_SERVICE: u8 = 4;
 const NEW_DEST: u8 = 5;
 const GET_DEST: u8 = 8;
 const FLUSH: u8 = 17;
+
+/// Does one piece of work, and answers how long it took. What is sent is made before the clock
+/// starts.
+pub fn main(work: &str) -> Result<Duration> {
+    let mut bare = Bare::connect()?;
+    match work {
+        "nothing" => Ok(Duration::ZERO),
+        "restore" => bare.restore(&Bare::table(SERVICES, DESTINATIONS)),
+        "plain" => bare.plain(),
+        "destinations" => bare.destinations(),
+        _ => Err(Error::new(format!("no bare work {work}"))),
+    }
+}
 
 /// Messages in one send.
 const WINDOW: usize = 128;
@@ -142,8 +157,7 @@ impl Bare {
         messages
     }
 
-    /// Sends messages in windows, with an acknowledgement for the last of each. The bytes are
-    /// made before the clock starts.
+    /// Sends messages in windows, with an acknowledgement for the last of each.
     pub(super) fn restore(&mut self, messages: &[Message]) -> Result<Duration> {
         let windows: Vec<Vec<u8>> = messages
             .chunks(WINDOW)
@@ -156,13 +170,12 @@ impl Bare {
                     .collect()
             })
             .collect();
-        let send = || {
-            windows.iter().try_for_each(|window| {
-                self.send(window)?;
-                self.finish(|_| ())
-            })
-        };
-        time(send)
+        let start = Instant::now();
+        for window in &windows {
+            self.send(window)?;
+            self.finish(|_| ())?;
+        }
+        Ok(start.elapsed())
     }
 
     fn dump(&mut self, message: &Message, each: impl FnMut(&[u8])) -> Result<()> {
@@ -181,22 +194,19 @@ impl Bare {
     }
 
     /// One dump of the services, and one read of the plain table.
-    pub(super) fn plain(&mut self) -> Result<Duration> {
+    fn plain(&mut self) -> Result<Duration> {
         let message = Message::generic(0, 0, GET_SERVICE, 1);
         let mut buffer = vec![0; 128 * 1024];
-        let read = || {
-            self.dump(&message, |_| ())?;
-            let path = "/proc/thread-self/net/ip_vs";
-            let mut file = File::open(path).context(|| format!("cannot open {path}"))?;
-            while file.read(&mut buffer).context(|| format!("cannot read {path}"))? > 0 {}
-            Ok(())
-        };
-        time(read)
+        let start = Instant::now();
+        self.dump(&message, |_| ())?;
+        let path = "/proc/thread-self/net/ip_vs";
+        let mut file = File::open(path).context(|| format!("cannot open {path}"))?;
+        while file.read(&mut buffer).context(|| format!("cannot read {path}"))? > 0 {}
+        Ok(start.elapsed())
     }
 
-    /// One dump of the services, and one of the destinations of each. The requests are made
-    /// before the clock starts.
-    pub(super) fn destinations(&mut self) -> Result<Duration> {
+    /// One dump of the services, and one of the destinations of each.
+    fn destinations(&mut self) -> Result<Duration> {
         let key = |service: &Vec<u8>| {
             let mut message = Message::generic(0, 0, GET_DEST, 1);
             message.nest(1, |attributes| {
@@ -207,11 +217,9 @@ impl Bare {
             message
         };
         let requests: Vec<_> = self.services()?.iter().map(key).collect();
-        let all = Message::generic(0, 0, GET_SERVICE, 1);
-        let read = || {
-            self.dump(&all, |_| ())?;
-            requests.iter().try_for_each(|request| self.dump(request, |_| ()))
-        };
-        time(read)
+        let start = Instant::now();
+        self.dump(&Message::generic(0, 0, GET_SERVICE, 1), |_| ())?;
+        requests.iter().try_for_each(|request| self.dump(request, |_| ()))?;
+        Ok(start.elapsed())
     }
 }

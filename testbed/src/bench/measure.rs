@@ -1,9 +1,10 @@
 //! Times a process from outside.
 
 use std::{
+    env,
     ffi::OsStr,
     fs,
-    process::Command,
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -13,13 +14,29 @@ use crate::{Context, Error, Result};
 /// How often a process is asked how much memory it has used at the most.
 const SAMPLE: Duration = Duration::from_millis(2);
 
-/// Times what runs in this process.
-pub(super) fn time(work: impl FnOnce() -> Result<()>) -> Result<Duration> {
-    let start = Instant::now();
-    work()?;
-    let time = start.elapsed();
+/// The bare limit of a piece of work: the start of a process, and the time that the work takes it.
+pub(super) fn limit(work: &str) -> Result<Duration> {
+    let (start, _) = bare("nothing")?;
+    let (_, work) = bare(work)?;
+    let time = start + work;
     eprintln!("  {:>9.4} s  the bare limit", time.as_secs_f64());
     Ok(time)
+}
+
+/// How long a process took that did this work, and how long the work took it.
+fn bare(work: &str) -> Result<(Duration, Duration)> {
+    let program = env::current_exe().context(|| "cannot find this program".into())?;
+    let mut command = Command::new(program);
+    command.args(["bare", work]).stderr(Stdio::inherit());
+    let start = Instant::now();
+    let output = command.output().context(|| format!("cannot do bare {work}"))?;
+    let whole = start.elapsed();
+    if !output.status.success() {
+        return Err(Error::new(format!("bare {work} failed: {}", output.status)));
+    }
+    let said = String::from_utf8_lossy(&output.stdout);
+    let told = said.trim().parse().context(|| format!("bare {work} says no time"))?;
+    Ok((whole, Duration::from_micros(told)))
 }
 
 /// Times a command that must succeed.

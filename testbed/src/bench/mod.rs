@@ -3,7 +3,7 @@
 //! Absolute times mean little on a shared machine, so the limit and ours are run in turn, several
 //! times, and the medians are compared.
 
-mod bare;
+pub mod bare;
 mod measure;
 
 use std::{
@@ -156,7 +156,6 @@ impl<'a> Bench<'a> {
     /// and searches them, one by one, for each that is added. It takes a namespace apart in the
     /// background, which would go to the account of the next run.
     fn restore(&self) -> Result<Row> {
-        let messages = Bare::table(SERVICES, DESTINATIONS);
         let file = self.file("all");
         let file = file.to_string_lossy();
         let restore = ["ipvs", "restore", &file];
@@ -164,7 +163,7 @@ impl<'a> Bench<'a> {
         for round in 0..ROUNDS {
             let fresh = |name| Namespace::new(&format!("{name}{round}"));
             thread::sleep(SETTLE);
-            limits.push(once(&fresh("limit")?, SERVICES, || Bare::connect()?.restore(&messages))?);
+            limits.push(once(&fresh("limit")?, SERVICES, || measure::limit("restore"))?);
             thread::sleep(SETTLE);
             ours.push(once(&fresh("ours")?, SERVICES, || self.run(self.rsadm, &restore, None))?);
         }
@@ -182,27 +181,25 @@ impl<'a> Bench<'a> {
     }
 
     fn plain(&self) -> Result<Row> {
-        let limit = || Bare::connect()?.plain();
-        self.compare("list -n", limit, &["ipvs", "list", "-n"], &["-L", "-n"], "<= 1.3")
+        self.compare("list -n", "plain", &["ipvs", "list", "-n"], &["-L", "-n"], "<= 1.3")
     }
 
     fn statistics(&self) -> Result<Row> {
-        let limit = || Bare::connect()?.destinations();
         let ours = ["ipvs", "list", "-n", "--stats"];
-        self.compare("list -n --stats", limit, &ours, &["-L", "-n", "--stats"], "<= 1.1")
+        self.compare("list -n --stats", "destinations", &ours, &["-L", "-n", "--stats"], "<= 1.1")
     }
 
     fn compare(
         &self,
         work: &'static str,
-        limit: impl Fn() -> Result<Duration>,
+        limit: &str,
         arguments: &[&str],
         peers: &[&str],
         target: &'static str,
     ) -> Result<Row> {
         let (mut limits, mut ours) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            limits.push(limit()?);
+            limits.push(measure::limit(limit)?);
             ours.push(self.run(self.rsadm, arguments, None)?);
         }
         let listed = process::capture(Command::new(self.rsadm).args(arguments))?.success()?;

@@ -12,27 +12,49 @@ use super::line::{Command, Line, METHOD, Opt, SERVICE};
 use crate::ipvs::values::{self, Complaint, Names, TunnelOptions, TunnelPart};
 use ipvs::Change;
 
+/// The service that was named last: a table names each service once for each of its destinations.
+#[derive(Debug)]
+pub(super) struct Last {
+    option: Option<Opt>,
+    text: String,
+    key: ServiceKey,
+}
+
+impl Default for Last {
+    fn default() -> Self {
+        Self { option: None, text: String::new(), key: ServiceKey::mark(0, Family::Ipv4) }
+    }
+}
+
+impl Last {
+    fn remember(&mut self, option: Opt, text: &str, key: ServiceKey) {
+        self.option = Some(option);
+        text.clone_into(&mut self.text);
+        self.key = key;
+    }
+}
+
 impl Line<'_> {
     /// The change that the line asks for.
-    pub(super) fn change(&self, names: &dyn Names) -> Result<Change, Fault> {
+    pub(super) fn change(&self, names: &dyn Names, last: &mut Last) -> Result<Change, Fault> {
         Ok(match self.command {
-            Command::AddService => Change::AddService(self.service(names)?),
-            Command::EditService => Change::UpdateService(self.service(names)?),
-            Command::DeleteService => Change::DeleteService(self.key(names)?),
+            Command::AddService => Change::AddService(self.service(names, last)?),
+            Command::EditService => Change::UpdateService(self.service(names, last)?),
+            Command::DeleteService => Change::DeleteService(self.key(names, last)?),
             Command::AddServer => {
-                let key = self.key(names)?;
+                let key = self.key(names, last)?;
                 Change::AddDestination(key, self.destination(&key, names)?)
             }
             Command::EditServer => {
-                let key = self.key(names)?;
+                let key = self.key(names, last)?;
                 Change::UpdateDestination(key, self.destination(&key, names)?)
             }
             Command::DeleteServer => {
-                let key = self.key(names)?;
+                let key = self.key(names, last)?;
                 Change::DeleteDestination(key, self.server(&key, names)?)
             }
             Command::Clear => Change::Flush,
-            Command::Zero => Change::Zero(self.key_if_given(names)?),
+            Command::Zero => Change::Zero(self.key_if_given(names, last)?),
             Command::Set => Change::SetTimeouts(self.timeouts()?),
             Command::StartDaemon => Change::StartDaemon(self.daemon()?),
             Command::StopDaemon => Change::StopDaemon(self.role()?, self.sync_id()?),
@@ -54,18 +76,25 @@ impl Line<'_> {
         }
     }
 
-    fn key(&self, names: &dyn Names) -> Result<ServiceKey, Fault> {
-        self.key_if_given(names)?
+    fn key(&self, names: &dyn Names, last: &mut Last) -> Result<ServiceKey, Fault> {
+        self.key_if_given(names, last)?
             .ok_or_else(|| Fault::new(self.at, "which service? -t, -u, --sctp-service or -f"))
     }
 
-    fn key_if_given(&self, names: &dyn Names) -> Result<Option<ServiceKey>, Fault> {
+    fn key_if_given(
+        &self,
+        names: &dyn Names,
+        last: &mut Last,
+    ) -> Result<Option<ServiceKey>, Fault> {
         let option = self.one_of(&SERVICE)?;
         if self.has(Opt::Ipv6) && option != Some(Opt::Mark) {
             return Err(Fault::new(self.place(Opt::Ipv6), "-6 belongs to a firewall mark (-f)"));
         }
         let Some(option) = option else { return Ok(None) };
         self.parse(option, |text| {
+            if last.option == Some(option) && last.text == text {
+                return Ok(last.key);
+            }
             let protocol = match option {
                 Opt::Tcp => Protocol::TCP,
                 Opt::Udp => Protocol::UDP,
@@ -78,7 +107,9 @@ impl Line<'_> {
                 }
             };
             let address = values::endpoint(text, protocol, names)?.or_port(0);
-            Ok(ServiceKey::Address { protocol, address })
+            let key = ServiceKey::Address { protocol, address };
+            last.remember(option, text, key);
+            Ok(key)
         })
     }
 
@@ -92,8 +123,8 @@ impl Line<'_> {
         Ok(ServiceKey::mark(mark, family))
     }
 
-    fn service(&self, names: &dyn Names) -> Result<Service, Fault> {
-        let key = self.key(names)?;
+    fn service(&self, names: &dyn Names, last: &mut Last) -> Result<Service, Fault> {
+        let key = self.key(names, last)?;
         let scheduler = self.parse(Opt::Scheduler, values::scheduler)?;
         let scheduler = scheduler.unwrap_or(values::DEFAULT_SCHEDULER);
         let mut service = Service::new(key, scheduler);

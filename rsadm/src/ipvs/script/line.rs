@@ -55,9 +55,6 @@ pub(super) enum Opt {
     Ttl,
 }
 
-/// Number of options.
-const COUNT: usize = Opt::Ttl as usize + 1;
-
 /// A set of options.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Given(u32);
@@ -79,11 +76,6 @@ impl Given {
 
     const fn contains(self, option: Opt) -> bool {
         self.0 & (1 << option as u32) != 0
-    }
-
-    fn first_outside(self, allowed: Self) -> Option<usize> {
-        let outside = self.0 & !allowed.0;
-        (outside != 0).then(|| outside.trailing_zeros() as usize)
     }
 }
 
@@ -237,6 +229,16 @@ fn long(name: &str) -> Option<Meaning> {
     })
 }
 
+/// An option of a line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    option: Opt,
+    /// Its value; of a switch or an option without one, the option itself.
+    word: Word,
+    /// Whether it came with a value.
+    valued: bool,
+}
+
 /// A line whose words have been told apart; the values are not looked at yet.
 #[derive(Debug)]
 pub(super) struct Line<'a> {
@@ -246,18 +248,20 @@ pub(super) struct Line<'a> {
     /// Where the command is.
     pub(super) at: usize,
     given: Given,
-    /// The value of each given option; of a switch or an option without one, the option itself.
-    values: [Word; COUNT],
-    /// Which options came with a value.
-    valued: Given,
+    found: &'a mut Vec<Found>,
     /// Words without a dash.
     arguments: [Word; 3],
     argument_count: usize,
 }
 
 impl<'a> Line<'a> {
-    /// Tells the words of a line apart.
-    pub(super) fn read(text: &'a str, words: &'a Words) -> Result<Self, Fault> {
+    /// Tells the words of a line apart; the options go into `found`, whose memory is used again.
+    pub(super) fn read(
+        text: &'a str,
+        words: &'a Words,
+        found: &'a mut Vec<Found>,
+    ) -> Result<Self, Fault> {
+        found.clear();
         let mut list = words.list().iter().copied().peekable();
         list.next_if(|&word| words.text(text, word) == "ipvsadm");
         let at = list.peek().map_or(text.len(), |word| word.at());
@@ -267,8 +271,7 @@ impl<'a> Line<'a> {
             command: Command::Clear,
             at,
             given: Given::default(),
-            values: [Word::default(); COUNT],
-            valued: Given::default(),
+            found,
             arguments: [Word::default(); 3],
             argument_count: 0,
         };
@@ -381,10 +384,8 @@ impl<'a> Line<'a> {
             return Err(Fault::new(word.at(), "this option was given before"));
         }
         self.given = self.given.and(bit);
-        self.values[option as usize] = value.unwrap_or(word);
-        if value.is_some() {
-            self.valued = self.valued.and(bit);
-        }
+        let found = Found { option, word: value.unwrap_or(word), valued: value.is_some() };
+        self.found.push(found);
         Ok(())
     }
 
@@ -399,9 +400,10 @@ impl<'a> Line<'a> {
     }
 
     fn check_options(&self) -> Result<(), Fault> {
-        if let Some(index) = self.given.first_outside(self.command.allowed()) {
+        let allowed = self.command.allowed();
+        if let Some(outside) = self.found.iter().find(|found| !allowed.contains(found.option)) {
             return Err(Fault::new(
-                self.values[index].at(),
+                outside.word.at(),
                 "this option does not belong to the command of the line",
             ));
         }
@@ -421,17 +423,19 @@ impl<'a> Line<'a> {
         self.given.contains(option)
     }
 
-    /// The value of an option, and where it is.
-    pub(super) fn value(&self, option: Opt) -> Option<(usize, &'a str)> {
-        self.valued.contains(option).then(|| {
-            let word = self.values[option as usize];
-            (word.at(), self.text(word))
-        })
+    fn find(&self, option: Opt) -> Option<&Found> {
+        self.has(option).then(|| self.found.iter().rfind(|found| found.option == option)).flatten()
     }
 
-    /// Where an option is.
+    /// The value of an option, and where it is.
+    pub(super) fn value(&self, option: Opt) -> Option<(usize, &'a str)> {
+        let found = self.find(option).filter(|found| found.valued)?;
+        Some((found.word.at(), self.text(found.word)))
+    }
+
+    /// Where an option is; at the command if it was not given.
     pub(super) fn place(&self, option: Opt) -> usize {
-        self.values[option as usize].at()
+        self.find(option).map_or(self.at, |found| found.word.at())
     }
 
     /// The words without a dash.

@@ -27,7 +27,8 @@ mod line;
 mod words;
 pub mod write;
 
-use line::Line;
+use build::Last;
+use line::{Found, Line};
 use words::Words;
 
 /// How many problems are kept; the others are only counted.
@@ -139,8 +140,16 @@ pub(crate) struct Changes<'a> {
     rest: Option<&'a [u8]>,
     /// How many lines were read.
     line: usize,
-    words: Words,
     names: &'a dyn Names,
+    room: Room,
+}
+
+/// Memory for one line at a time.
+#[derive(Default)]
+struct Room {
+    words: Words,
+    found: Vec<Found>,
+    last: Last,
 }
 
 impl<'a> Changes<'a> {
@@ -148,13 +157,13 @@ impl<'a> Changes<'a> {
     pub(crate) fn of(input: &'a [u8], names: &'a dyn Names) -> Self {
         // Editors of another system begin a file with a byte order mark.
         let input = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input);
-        Self { rest: Some(input), line: 0, words: Words::default(), names }
+        Self { rest: Some(input), line: 0, names, room: Room::default() }
     }
 
     fn next_line(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest.take()?;
         self.line += 1;
-        match rest.iter().position(|&byte| byte == b'\n') {
+        match memchr::memchr(b'\n', rest) {
             Some(end) => {
                 self.rest = Some(&rest[end + 1..]);
                 Some(&rest[..end])
@@ -171,7 +180,7 @@ impl Iterator for Changes<'_> {
         loop {
             let bytes = self.next_line()?;
             let line = self.line;
-            match read_line(bytes, &mut self.words, self.names) {
+            match read_line(bytes, &mut self.room, self.names) {
                 Ok(Some(change)) => return Some(Ok(Item { line, change })),
                 Ok(None) => {}
                 Err(fault) => {
@@ -184,7 +193,8 @@ impl Iterator for Changes<'_> {
 }
 
 /// The change that a line asks for; none on a blank line or a comment.
-fn read_line(bytes: &[u8], words: &mut Words, names: &dyn Names) -> Result<Option<Change>, Fault> {
+fn read_line(bytes: &[u8], room: &mut Room, names: &dyn Names) -> Result<Option<Change>, Fault> {
+    let Room { words, found, last } = room;
     let (text, invalid) = match std::str::from_utf8(bytes) {
         Ok(text) => (text, None),
         Err(error) => {
@@ -200,7 +210,7 @@ fn read_line(bytes: &[u8], words: &mut Words, names: &dyn Names) -> Result<Optio
     if words.list().is_empty() {
         return Ok(None);
     }
-    Line::read(text, words)?.change(names).map(Some)
+    Line::read(text, words, found)?.change(names, last).map(Some)
 }
 
 /// The message with control characters spelled out: a script cannot play tricks on the terminal
