@@ -8,7 +8,7 @@ use rsadm_netlink::Message;
 use crate::uapi::*;
 use crate::{
     Error, Flow, Key, Labels, ProtocolState, Refused, Request, SequenceAdjustment, Status,
-    Synproxy, Translation, Tuple, encode, wire,
+    Synproxy, TcpFlags, Translation, Tuple, encode, wire,
 };
 
 /// Where the kernel is to translate an address to: it takes one of the addresses and ports.
@@ -299,7 +299,7 @@ impl NewFlow {
             new.helper_info = Some(helper.info.to_vec()).filter(|info| !info.is_empty());
         }
         new.settings.status = flow.status.map(|status| status - Status::UNCHANGEABLE);
-        new.settings.state = flow.state;
+        new.settings.state = flow.state.map(with_masks);
         new.settings.mark = flow.mark.map(MarkChange::from);
         new.settings.labels = flow.labels.map(LabelsChange::from);
         new.settings.sequence_adjustment_original = flow.sequence_adjustment_original;
@@ -313,4 +313,13 @@ impl NewFlow {
         let key = Key::original(self.original);
         self.zone.map_or(key, |zone| key.in_zone(zone))
     }
+}
+
+/// What the kernel shows of TCP's flags has no mask, and would change nothing.
+fn with_masks(state: ProtocolState) -> ProtocolState {
+    let ProtocolState::Tcp(mut tcp) = state else { return state };
+    for flags in [&mut tcp.flags_original, &mut tcp.flags_reply].into_iter().flatten() {
+        flags.mask = TcpFlags::all();
+    }
+    ProtocolState::Tcp(tcp)
 }

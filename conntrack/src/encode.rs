@@ -140,7 +140,7 @@ fn put_settings(message: &mut Message, settings: &FlowPatch, helper_info: Option
     }
 }
 
-fn put_state(message: &mut Message, state: &ProtocolState) {
+pub(crate) fn put_state(message: &mut Message, state: &ProtocolState) {
     message.nest(CTA_PROTOINFO, |message| match state {
         ProtocolState::Tcp(tcp) => {
             message.nest(CTA_PROTOINFO_TCP, |message| {
@@ -201,7 +201,11 @@ fn put_nat(message: &mut Message, kind: u16, request: &NatRequest) {
     });
 }
 
-fn put_sequence_adjustment(message: &mut Message, kind: u16, adjustment: SequenceAdjustment) {
+pub(crate) fn put_sequence_adjustment(
+    message: &mut Message,
+    kind: u16,
+    adjustment: SequenceAdjustment,
+) {
     message.nest(kind, |message| {
         message
             .put_be32(CTA_SEQADJ_CORRECTION_POS, adjustment.position)
@@ -210,7 +214,7 @@ fn put_sequence_adjustment(message: &mut Message, kind: u16, adjustment: Sequenc
     });
 }
 
-fn put_synproxy(message: &mut Message, synproxy: Synproxy) {
+pub(crate) fn put_synproxy(message: &mut Message, synproxy: Synproxy) {
     message.nest(CTA_SYNPROXY, |message| {
         message
             .put_be32(CTA_SYNPROXY_ISN, synproxy.initial_sequence)

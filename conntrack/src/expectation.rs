@@ -44,8 +44,8 @@ pub struct Expectation<'a> {
     /// always compares all.
     #[doc(alias = "CTA_EXPECT_MASK")]
     pub mask: Tuple,
-    /// Seconds until it expires. Where it is created, the kernel takes the helper's own unless
-    /// [`USERSPACE`](ExpectationFlags::USERSPACE) is set.
+    /// Seconds until it expires. Where it is created, the kernel prefers those of the helper's
+    /// policy, if it has the helper.
     #[doc(alias = "CTA_EXPECT_TIMEOUT")]
     pub timeout: Option<u32>,
     /// What tells it from every other expectation.

@@ -235,7 +235,8 @@ pub struct MaskedTcpFlags {
 pub struct Tcp {
     /// State.
     pub state: TcpState,
-    /// Window scale of the side that opened.
+    /// Window scale of the side that opened. The kernel takes it over only together with the
+    /// other, and if both sides' flags have [`TcpFlags::WINDOW_SCALE`].
     #[doc(alias = "CTA_PROTOINFO_TCP_WSCALE_ORIGINAL")]
     pub window_scale_original: Option<u8>,
     /// Window scale of the side that answered.

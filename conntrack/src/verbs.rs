@@ -1,13 +1,15 @@
 //! Every verb once, over any transport.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use rsadm_netlink::{Connection, Dump, Message, Reply, Transport};
 
 use crate::filter::KernelPart;
 use crate::uapi::*;
 use crate::{
     Capabilities, Change, CpuExpectationStatistics, CpuStatistics, Error, Expectation,
-    ExpectationKey, Family, Filter, Flow, FlowPatch, GlobalStatistics, Key, NewFlow, Refused,
-    Report, Request, Result, encode, wire,
+    ExpectationKey, Family, Filter, Flow, FlowPatch, GlobalStatistics, Key, Layer4, NewFlow,
+    Protocol, Reason, Refused, Report, Request, Result, Tuple, encode, wire,
 };
 
 /// How many flows a filtered deletion keeps until the kernel has said what became of them.
@@ -43,6 +45,8 @@ pub(crate) struct Verbs<T> {
     writer: Connection<T>,
     /// The request of the dump under way.
     message: Message,
+    /// Whether the kernel has zones, once that was asked.
+    zones: Option<bool>,
 }
 
 /// Flows of a dump that match a filter.
@@ -157,7 +161,27 @@ impl<T: Transport> Verbs<T> {
             reader: Connection::new(reader),
             writer: Connection::new(writer),
             message: Message::new(0, 0),
+            zones: None,
         }
+    }
+
+    /// The part of a filter that this kernel takes. One without zones refuses a filter on them.
+    async fn part(&mut self, filter: &Filter) -> Result<KernelPart> {
+        let part = filter.plan().kernel;
+        let Some(zone) = part.zone else { return Ok(part) };
+        if self.zones.is_none() {
+            // A flow that cannot be: the kernel looks at the zone first.
+            let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+            let nothing = Tuple::new(Protocol(u8::MAX), nowhere, nowhere, Layer4::None);
+            let key = Key::from(nothing).in_zone(zone);
+            self.zones = match get(&mut self.writer, IPCTNL_MSG_CT_GET, &key).await {
+                Err(error) if error.reason() == Some(Reason::NotSupported) => Some(false),
+                Err(error) if error.is_not_found() => Some(true),
+                Err(error) => return Err(error),
+                Ok(_) => Some(true),
+            };
+        }
+        Ok(KernelPart { zone: part.zone.filter(|_| self.zones == Some(true)), ..part })
     }
 
     /// Sends a request that is answered by an acknowledgement.
@@ -186,7 +210,7 @@ impl<T: Transport> Verbs<T> {
     }
 
     pub(crate) async fn flows<'c>(&'c mut self, filter: &'c Filter) -> Result<Cursor<'c, T>> {
-        self.message = listing(IPCTNL_MSG_CT_GET, &filter.plan().kernel);
+        self.message = listing(IPCTNL_MSG_CT_GET, &self.part(filter).await?);
         cursor(&mut self.reader, &mut self.message, Request::ListFlows, filter).await
     }
 
@@ -217,7 +241,7 @@ impl<T: Transport> Verbs<T> {
             return all.await;
         }
         // The kernel would zero more than the filter matches.
-        let message = &mut listing(IPCTNL_MSG_CT_GET, &plan.kernel);
+        let message = &mut listing(IPCTNL_MSG_CT_GET, &self.part(filter).await?);
         let request = Request::ZeroCounters;
         let mut cursor = cursor(&mut self.reader, message, request, filter).await?;
         while let Some(flow) = cursor.next().await? {
@@ -289,8 +313,9 @@ impl<T: Transport> Verbs<T> {
         filter: &Filter,
         mut each: impl FnMut(&Flow<'static>) + Send,
     ) -> Result<Deletion> {
-        let Self { reader, writer, message } = self;
-        *message = listing(IPCTNL_MSG_CT_GET, &filter.plan().kernel);
+        let part = self.part(filter).await?;
+        let Self { reader, writer, message, .. } = self;
+        *message = listing(IPCTNL_MSG_CT_GET, &part);
         let mut cursor = cursor(reader, message, Request::DeleteMatching, filter).await?;
         let mut deletion = Deletion::default();
         let mut window = Vec::with_capacity(WINDOW);
@@ -408,7 +433,7 @@ async fn delete_window<T: Transport>(
         gone[index] = false;
         let key = window[index].key();
         let refused = Refused::read(Request::DeleteFlow(key), rejected);
-        if refused.reason == crate::Reason::NotFound {
+        if refused.reason == Reason::NotFound {
             deletion.vanished += 1;
         } else {
             deletion.refused.push((key, refused));

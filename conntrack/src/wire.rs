@@ -389,3 +389,6 @@ pub(crate) fn cpu_expectation_statistics(payload: &[u8]) -> Result<CpuExpectatio
     }
     Ok(statistics)
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,8 +121,9 @@ impl<'c, T: Transport> Batch<'c, T> {
     async fn flush(&mut self) {
         let Some(last) = self.items.last().copied() else { return };
         if self.outcome.error.is_none() {
-            // The flags are two bytes behind the length and the type.
-            let flags = NLM_F_REQUEST | NLM_F_ACK;
+            // The flags are two bytes behind the length and the type; those of the message stay.
+            let [low, high] = [self.bytes[last.start + 6], self.bytes[last.start + 7]];
+            let flags = u16::from_ne_bytes([low, high]) | NLM_F_ACK;
             self.bytes[last.start + 6..last.start + 8].copy_from_slice(&flags.to_ne_bytes());
             if let Err(error) = self.exchange().await {
                 self.outcome.error = Some(error);

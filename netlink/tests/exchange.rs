@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use rsadm_netlink::fake::{
     Answer, FakeKernel, acknowledge, done, is_dump, messages, reply, wants_acknowledgement,
 };
-use rsadm_netlink::{Connection, Error, Event, Events, Exchange, Header, Message, Step, now};
+use rsadm_netlink::{
+    Connection, Error, Event, Events, Exchange, Header, Message, Reply, Step, now,
+};
 
 const EBUSY: i32 = 16;
 const EINVAL: i32 = 22;
@@ -295,6 +297,62 @@ fn a_batch_is_sent_in_windows_and_every_refusal_is_found() {
 }
 
 #[test]
+fn messages_of_a_batch_keep_their_flags() {
+    const EXCLUSIVE: u16 = 0x200;
+    let mut connection = scripted(|bytes| {
+        let sent = messages(bytes);
+        assert!(sent.iter().all(|(header, _)| header.flags & EXCLUSIVE != 0));
+        vec![acknowledge(sent[2].0, 0, &[]).into()]
+    });
+    let mut batch = connection.batch();
+    for _ in 0..3 {
+        now(batch.push(&mut Message::new(16, EXCLUSIVE)));
+    }
+    assert!(now(batch.finish()).is_complete());
+}
+
+#[test]
+fn an_echo_has_no_sequence_number_and_is_heard_only_if_asked_for() {
+    let kernel = |bytes: &[u8]| {
+        let header = request(bytes);
+        let own = Header { sequence: 0, ..header };
+        let foreign = Header { sequence: header.sequence.wrapping_add(9), ..header };
+        vec![
+            reply(own, 50, 0, b"one.").into(),
+            reply(foreign, 50, 0, b"not.").into(),
+            reply(own, 50, 0, b"two.").into(),
+            acknowledge(header, 0, &[]).into(),
+        ]
+    };
+    let mut heard = Vec::new();
+    let each = |reply: Reply<'_>| {
+        heard.push(reply.payload.to_vec());
+        Ok::<_, Error>(())
+    };
+    now(scripted(kernel).request_with_echo(&mut message(), each)).expect("carried out");
+    assert_eq!(heard, [b"one.", b"two."]);
+    let each = |_: Reply<'_>| panic!("no echo was asked for");
+    now(scripted(kernel).request::<Error>(&mut message(), each)).expect("carried out");
+}
+
+#[test]
+fn a_cursor_lends_the_message_that_it_went_to() {
+    let mut connection = scripted(|bytes| {
+        let header = request(bytes);
+        vec![[reply(header, 50, 2, b"one."), done(header, 0, 0)].concat().into()]
+    });
+    let mut message = message();
+    let mut dump = now(connection.dump(&mut message)).expect("started");
+    assert!(dump.message().is_none(), "before the first");
+    assert!(now(dump.advance()).expect("a message"));
+    for _ in 0..2 {
+        assert_eq!(dump.message().map(|reply| reply.payload), Some(&b"one."[..]));
+    }
+    assert!(!now(dump.advance()).expect("the end"));
+    assert!(dump.message().is_none(), "behind the last");
+}
+
+#[test]
 fn a_small_receive_buffer_makes_small_windows() {
     let sends = Arc::new(Mutex::new(Vec::new()));
     let kernel = {
@@ -381,6 +439,18 @@ fn events_are_messages_or_losses() {
     assert!(matches!(now(events.next()), Ok(Event::Lost)), "overrun");
     assert!(matches!(now(events.next()), Ok(Event::Lost)), "truncated");
     assert!(matches!(now(events.next()), Err(Error::Malformed { .. })));
+}
+
+#[test]
+fn events_that_are_there_are_read_without_waiting() {
+    let header = Header { sequence: 0, ..Header::default() };
+    let one = reply(header, 50, 0, b"one.");
+    let mut kernel = FakeKernel::new(move |_| vec![Answer::Errno(ENOBUFS), one.clone().into()]);
+    now(rsadm_netlink::Transport::send(&mut kernel, b"")).expect("sent");
+    let mut events = Events::new(kernel);
+    assert!(matches!(events.try_next(), Ok(Some(Event::Lost))));
+    assert!(matches!(events.try_next(), Ok(Some(Event::Message(_)))));
+    assert!(matches!(events.try_next(), Ok(None)));
 }
 
 #[test]
