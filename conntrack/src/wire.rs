@@ -391,4 +391,6 @@ pub(crate) fn cpu_expectation_statistics(payload: &[u8]) -> Result<CpuExpectatio
 }
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;
