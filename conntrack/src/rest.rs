@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use rsadm_netlink::{Attribute, Attributes, Message};
 
-/// Type bit: the value holds attributes (`NLA_F_NESTED`).
-const NESTED: u16 = 1 << 15;
+use crate::uapi::NLA_F_NESTED;
 
 /// The attributes of a message. Borrowed, these are all; owned, those that this crate does not
 /// know, which are those behind the last one that it knows.
@@ -42,7 +41,7 @@ impl<'a> Rest<'a> {
         }
         let mut message = Message::new(0, 0);
         for attribute in unknown {
-            let nested = if attribute.nested { NESTED } else { 0 };
+            let nested = if attribute.nested { NLA_F_NESTED } else { 0 };
             message.put(attribute.kind | nested, attribute.value);
         }
         Rest { bytes: Cow::Owned(message.payload().to_vec()), last_known }

@@ -7,6 +7,7 @@ pub(crate) const AF_INET: u8 = 2;
 pub(crate) const AF_INET6: u8 = 10;
 
 /// `linux/netlink.h`.
+pub(crate) const NLA_F_NESTED: u16 = 1 << 15;
 pub(crate) const NLM_F_EXCL: u16 = 0x200;
 pub(crate) const NLM_F_CREATE: u16 = 0x400;
 

@@ -53,7 +53,7 @@ impl<'a> Iterator for Attributes<'a> {
         let length = usize::from(u16::from_ne_bytes([header[0], header[1]]));
         let kind = u16::from_ne_bytes([header[2], header[3]]);
         let value = self.bytes.get(ATTRIBUTE_HEADER..length)?;
-        self.bytes = self.bytes.get(align(length)..).unwrap_or_default();
+        self.bytes = &self.bytes[align(length).min(self.bytes.len())..];
         Some(Attribute {
             kind: kind & !(NLA_F_NESTED | NLA_F_NET_BYTEORDER),
             nested: kind & NLA_F_NESTED != 0,

@@ -73,9 +73,10 @@ fn protocols(untracked: &[Protocol]) -> Vec<Tuple> {
         for protocol in
             [Protocol::TCP, Protocol::UDP, Protocol::UDPLITE, Protocol::SCTP, Protocol::DCCP]
         {
-            let layer4 = match untracked.contains(&protocol) {
-                true => Layer4::None,
-                false => Layer4::Ports { source: 1000, destination: 80 },
+            let layer4 = if untracked.contains(&protocol) {
+                Layer4::None
+            } else {
+                Layer4::Ports { source: 1000, destination: 80 }
             };
             tuples.push(Tuple::new(protocol, from, to, layer4));
         }

@@ -370,6 +370,32 @@ fn a_tuple_needs_addresses_and_a_protocol() {
     assert_eq!(error, "malformed addresses of a tuple in a message of connection tracking");
 }
 
+/// The short way and the walk read the same.
+#[test]
+fn the_usual_tuple_is_read_like_any_other() {
+    for protocol in [Protocol::TCP, Protocol::GRE, Protocol(200)] {
+        let layer4 = Layer4::Ports { source: 1000, destination: 80 };
+        let sent = Tuple { protocol, layer4, ..tuple_of_tcp() };
+        let mut message = Message::new(0, 0);
+        put_tuple(&mut message, CTA_TUPLE_ORIG, &sent);
+        let attribute = message.attributes().next().expect("one");
+        let walked = walked_tuple(&attribute).expect("a tuple");
+        assert_eq!(usual_tuple(attribute.value), Some(walked));
+        assert_eq!(walked.protocol, protocol);
+    }
+    for other in [
+        tuple_of_tcp().in_zone(1),
+        Tuple::echo([10, 0, 0, 1].into(), [10, 0, 0, 2].into(), 7),
+        Tuple::tcp((Ipv6Addr::LOCALHOST, 1).into(), (Ipv6Addr::LOCALHOST, 2).into()),
+    ] {
+        let mut message = Message::new(0, 0);
+        put_tuple(&mut message, CTA_TUPLE_ORIG, &other);
+        let attribute = message.attributes().next().expect("one");
+        assert_eq!(usual_tuple(attribute.value), None);
+        assert_eq!(walked_tuple(&attribute).expect("a tuple"), other);
+    }
+}
+
 #[test]
 fn a_longer_attribute_is_read_by_its_known_part() {
     let flow_of = |extra: usize| {
