@@ -210,6 +210,12 @@ pub enum Error {
         /// What could not be read.
         what: &'static str,
     },
+    /// The thread that watches a lossless subscription could not be started.
+    #[error("cannot start a thread: {source}")]
+    Thread {
+        /// What happened.
+        source: io::Error,
+    },
     /// A file under /proc could not be read.
     #[error("cannot read {path}: {source}")]
     File {
@@ -253,7 +259,7 @@ impl Error {
         match self {
             Self::Refused(refused) => Some(refused.errno),
             Self::Exchange { source, .. } => source.errno(),
-            Self::File { source, .. } => source.raw_os_error(),
+            Self::File { source, .. } | Self::Thread { source } => source.raw_os_error(),
             Self::Malformed { .. } => None,
         }
     }

@@ -41,7 +41,7 @@ pub struct Origin {
     /// Netlink port of the process that made the change; 0 if a packet or a timer did.
     #[doc(alias = "nlmsg_pid")]
     pub port: u32,
-    /// It was found by comparing tables after events had been lost.
+    /// A [`View`](crate::View) found it by comparing, because the event itself was lost.
     pub resync: bool,
 }
 
@@ -70,7 +70,7 @@ pub enum Event<'a> {
         origin: Origin,
     },
     /// Events were lost, because they came faster than they were read. Whoever keeps a view of the
-    /// table must read it again.
+    /// table must read it again, as [`View`](crate::View) does.
     Lost,
 }
 

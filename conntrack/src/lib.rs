@@ -22,7 +22,8 @@
 //!   right; each flow that it shows is checked against the whole filter.
 //! - A [`Key`] names one flow: a tuple, a zone, an id. A [`NewFlow`] is created, a [`FlowPatch`]
 //!   changes single fields, [`Client::apply`] carries out many changes and knows what became of each.
-//! - An [`Event`] is what the kernel tells as it happens; lost events are a value.
+//! - An [`Event`] is what the kernel tells a [`Subscription`] as it happens; lost events are a value.
+//!   A [`View`] reads the table again after a loss, and tells the difference as events.
 //! - An [`Error`] says what was asked and why it failed; [`Error::reason`] interprets the kernel's
 //!   number.
 //!
@@ -43,6 +44,7 @@ mod expectation;
 mod filter;
 mod flow;
 mod labels;
+mod listener;
 mod protocol;
 mod rest;
 mod state;
@@ -54,6 +56,7 @@ pub mod tokio;
 mod tuple;
 mod uapi;
 mod verbs;
+mod view;
 mod wire;
 
 pub use capabilities::{Capabilities, Capability, Support};
@@ -76,3 +79,4 @@ pub use status::Status;
 pub use subscription::{Events, Subscription};
 pub use tuple::{Direction, Key, Layer4, Tuple};
 pub use verbs::Deletion;
+pub use view::View;

@@ -2,9 +2,14 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rsadm_netlink::{Bus, Event as Received, Namespace, Options, Socket, Transport, now};
+use std::time::Duration;
 
-use crate::{Error, Event, Groups, Request, Result};
+use rsadm_netlink::{Bus, Namespace, Options, Socket, Transport, Undelivered, now};
+
+use crate::listener::{Listener, Watch};
+use crate::verbs::Verbs;
+use crate::view::Tracker;
+use crate::{Error, Event, Groups, Request, Result, View};
 
 /// Bytes of the receive buffer that a subscription asks for. An event costs about 1.3 KiB of it, so
 /// this holds some 25,000, where the system's default holds 166.
@@ -29,6 +34,7 @@ pub struct Subscription {
     groups: Groups,
     options: Options,
     all_namespaces: bool,
+    patience: Option<Duration>,
 }
 
 impl Subscription {
@@ -36,7 +42,7 @@ impl Subscription {
     pub fn new(groups: Groups) -> Self {
         let receive_buffer = Some(RECEIVE_BUFFER);
         let options = Options { receive_buffer, ..Options::default() };
-        Self { groups, options, all_namespaces: false }
+        Self { groups, options, all_namespaces: false, patience: None }
     }
 
     /// Another network namespace.
@@ -64,31 +70,97 @@ impl Subscription {
         self
     }
 
+    /// Loses no end of a flow: the kernel keeps each until it could be told, and tries again every
+    /// second. What is new or changed may still be lost, and comes with the flow's next event.
+    ///
+    /// This has its cost. Flows that ended stay in the table and count against its maximum while
+    /// this process does not keep up, so a listener that hangs would fill the table. Therefore a
+    /// thread watches: when nothing was read for as long as `patience` though something waits, the
+    /// kernel is told to wait no longer, and the next event is a [loss](Event::Lost).
+    #[doc(alias = "NETLINK_BROADCAST_ERROR")]
+    #[must_use]
+    pub fn lossless(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
     /// Begins to listen.
     pub fn open(&self) -> Result<Events> {
-        Ok(Events { inner: rsadm_netlink::Events::new(self.socket()?) })
+        let (socket, undelivered) = self.socket()?;
+        Ok(Events { listener: self.listener(socket, undelivered)? })
     }
 
     /// Begins to listen through tokio; call it inside a runtime with I/O enabled.
     #[cfg(feature = "tokio")]
     pub fn open_tokio(&self) -> Result<crate::tokio::Events> {
-        let socket = rsadm_netlink::tokio::Socket::try_from(self.socket()?).map_err(failed)?;
-        Ok(crate::tokio::Events { inner: rsadm_netlink::Events::new(socket) })
+        let (socket, undelivered) = self.socket()?;
+        let listener = self.listener(over_tokio(socket)?, undelivered)?;
+        Ok(crate::tokio::Events { listener })
     }
 
-    fn socket(&self) -> Result<Socket> {
+    /// Begins to listen, reads the table, and keeps a view of it that is right again after losses.
+    /// Flows are listened to in any case.
+    pub fn follow(&self) -> Result<View> {
+        let (socket, undelivered) = self.with_flows().socket()?;
+        let verbs = Verbs::new(self.plain_socket()?, self.plain_socket()?);
+        let tracker = now(Tracker::start(verbs, self.listener(socket, undelivered)?))?;
+        Ok(View { tracker })
+    }
+
+    /// The same through tokio; call it inside a runtime with I/O enabled.
+    #[cfg(feature = "tokio")]
+    pub async fn follow_tokio(&self) -> Result<crate::tokio::View> {
+        let (socket, undelivered) = self.with_flows().socket()?;
+        let reader = over_tokio(self.plain_socket()?)?;
+        let verbs = Verbs::new(reader, over_tokio(self.plain_socket()?)?);
+        let listener = self.listener(over_tokio(socket)?, undelivered)?;
+        Ok(crate::tokio::View { tracker: Tracker::start(verbs, listener).await? })
+    }
+
+    fn with_flows(&self) -> Self {
+        Self { groups: self.groups | Groups::FLOWS, ..self.clone() }
+    }
+
+    /// A socket for requests in the same namespace.
+    fn plain_socket(&self) -> Result<Socket> {
+        let options = Options { receive_buffer: None, ..self.options.clone() };
+        Socket::open(Bus::Netfilter, &options).map_err(failed)
+    }
+
+    fn socket(&self) -> Result<(Socket, Option<Undelivered>)> {
         let mut socket = Socket::open(Bus::Netfilter, &self.options).map_err(failed)?;
         if self.all_namespaces {
             socket.hear_all_namespaces().map_err(failed)?;
         }
+        let undelivered = match self.patience {
+            Some(_) => Some(socket.report_undelivered().map_err(failed)?),
+            None => None,
+        };
         for group in self.groups.numbers() {
             socket.join(group).map_err(failed)?;
         }
-        Ok(socket)
+        Ok((socket, undelivered))
+    }
+
+    fn listener<T: Transport>(
+        &self,
+        transport: T,
+        undelivered: Option<Undelivered>,
+    ) -> Result<Listener<T>> {
+        let watch = match (self.patience, undelivered) {
+            (Some(patience), Some(undelivered)) => Some(Watch::start(patience, undelivered)?),
+            _ => None,
+        };
+        Ok(Listener::new(transport, watch))
     }
 }
 
-fn failed(error: rsadm_netlink::Error) -> Error {
+#[cfg(feature = "tokio")]
+fn over_tokio(socket: Socket) -> Result<rsadm_netlink::tokio::Socket> {
+    rsadm_netlink::tokio::Socket::try_from(socket).map_err(failed)
+}
+
+pub(crate) fn failed(error: rsadm_netlink::Error) -> Error {
     Error::of(Request::Subscribe, error)
 }
 
@@ -97,52 +169,29 @@ fn failed(error: rsadm_netlink::Error) -> Error {
 /// Its descriptor is readable when there is an event, for whoever waits for more than that.
 #[derive(Debug)]
 pub struct Events {
-    inner: rsadm_netlink::Events<Socket>,
+    listener: Listener<Socket>,
 }
 
 impl Events {
     /// The next event, waiting for it.
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     pub fn next(&mut self) -> Result<Event<'_>> {
-        now(next(&mut self.inner))
+        now(self.listener.next())
     }
 
     /// The next event that is there already, if there is one.
     pub fn try_next(&mut self) -> Result<Option<Event<'_>>> {
-        try_next(&mut self.inner)
+        self.listener.try_next()
     }
 
     /// Bytes of the receive buffer, as the kernel accounts them.
     pub fn receive_buffer_size(&self) -> usize {
-        self.inner.transport().receive_buffer_size()
+        self.listener.transport().receive_buffer_size()
     }
 }
 
 impl AsFd for Events {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.inner.transport().as_fd()
-    }
-}
-
-/// An event of a message; what is not about flows or expectations is none.
-fn decode(received: Received<'_>) -> Result<Option<Event<'_>>> {
-    match received {
-        Received::Lost => Ok(Some(Event::Lost)),
-        Received::Message(reply) => {
-            let header = reply.header;
-            Event::decode(header.kind, header.flags, header.port, reply.payload)
-        }
-    }
-}
-
-pub(crate) async fn next<T: Transport>(events: &mut rsadm_netlink::Events<T>) -> Result<Event<'_>> {
-    let received = events.next().await.map_err(failed)?;
-    decode(received)?.ok_or(Error::Malformed { what: "event" })
-}
-
-fn try_next<T: Transport>(events: &mut rsadm_netlink::Events<T>) -> Result<Option<Event<'_>>> {
-    match events.try_next().map_err(failed)? {
-        Some(received) => decode(received),
-        None => Ok(None),
+        self.listener.transport().as_fd()
     }
 }

@@ -11,8 +11,9 @@
 
 use rsadm_netlink::tokio::Socket;
 
-use crate::subscription::next;
+use crate::listener::Listener;
 use crate::verbs::{Cursor, Verbs};
+use crate::view::Tracker;
 use crate::{Error, Event, Flow, Result};
 
 /// A connection to the connection tracking of one network namespace; see
@@ -57,12 +58,40 @@ impl Flows<'_> {
 /// What the kernel tells; see [`conntrack::Events`](crate::Events).
 #[derive(Debug)]
 pub struct Events {
-    pub(crate) inner: rsadm_netlink::Events<Socket>,
+    pub(crate) listener: Listener<Socket>,
 }
 
 impl Events {
     /// The next event, waiting for it. Nothing is lost when this is dropped before it is ready.
     pub async fn next(&mut self) -> Result<Event<'_>> {
-        next(&mut self.inner).await
+        self.listener.next().await
+    }
+}
+
+/// A view of the table that follows events; see [`conntrack::View`](crate::View).
+#[derive(Debug)]
+pub struct View {
+    pub(crate) tracker: Tracker<Socket>,
+}
+
+impl View {
+    /// The next event, waiting for it. Nothing is lost when this is dropped before it is ready.
+    pub async fn next(&mut self) -> Result<Event<'static>> {
+        self.tracker.next().await
+    }
+
+    /// The flows of the view.
+    pub fn flows(&self) -> impl Iterator<Item = &Flow<'static>> {
+        self.tracker.flows()
+    }
+
+    /// How many flows the view has.
+    pub fn count(&self) -> usize {
+        self.tracker.count()
+    }
+
+    /// Reads the table again.
+    pub async fn resync(&mut self) -> Result<()> {
+        self.tracker.resync().await
     }
 }

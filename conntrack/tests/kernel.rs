@@ -26,8 +26,6 @@ fn main() -> ExitCode {
         case("a_large_batch", large_batch),
         case("counts_agree", counts),
         case("expectations", expectations),
-        case("events_tell_what_happens", events),
-        case("lost_events_are_told", lost_events),
         case("a_client_survives_a_dropped_listing", dropped_listing),
         case("a_namespace_is_entered", a_namespace_is_entered),
         case("clients_work_side_by_side", side_by_side),
@@ -531,63 +529,6 @@ fn expectations(ctx: &Context) -> Outcome {
     refused(client.create_expectation(&orphan), Reason::NoMaster)
 }
 
-/// The events that are there: what happened, and to which flow.
-fn pending(events: &mut conntrack::Events) -> Result<Vec<(EventKind, Tuple)>, Error> {
-    let mut pending = Vec::new();
-    while let Some(event) = events.try_next()? {
-        if let Event::Flow { kind, flow, .. } = event {
-            pending.push((kind, flow.original));
-        }
-    }
-    Ok(pending)
-}
-
-fn events(ctx: &Context) -> Outcome {
-    let mut all = Subscription::new(Groups::FLOWS).open()?;
-    let mut ends = Subscription::new(Groups::DESTROY).open()?;
-    let mut client = Client::connect()?;
-    let patch = FlowPatch { mark: Some(7.into()), ..FlowPatch::default() };
-    client.create(&NewFlow::new(udp(1), 60))?;
-    client.update(&udp(1).into(), &patch)?;
-    client.delete(&udp(1).into())?;
-    let expected = [EventKind::New, EventKind::Update, EventKind::Destroy];
-    let expected = expected.map(|kind| (kind, udp(1)));
-    ctx.equal("all", &expected[..], &pending(&mut all)?);
-    ctx.equal("ends", &expected[2..], &pending(&mut ends)?);
-    ctx.equal("no more", &None, &all.try_next()?);
-    client.create(&NewFlow::new(udp(2), 60))?;
-    match all.next()? {
-        Event::Flow { kind, flow, origin } => {
-            ctx.equal("kind", &EventKind::New, &kind);
-            ctx.equal("references are not told", &None, &flow.use_count);
-            ctx.check("somebody did it", origin.port != 0 && !origin.resync);
-        }
-        event => return ctx.fail(format!("{event:?}")),
-    }
-    ctx.check("a large buffer", all.receive_buffer_size() >= 212_992);
-    Ok(())
-}
-
-fn lost_events(ctx: &Context) -> Outcome {
-    let mut events = Subscription::new(Groups::FLOWS).receive_buffer(64 * 1024).open()?;
-    let mut client = Client::connect()?;
-    let create: Vec<_> =
-        (1..=2000).map(|port| Change::Create(NewFlow::new(udp(port), 600))).collect();
-    client.apply(&create)?;
-    let (mut heard, mut lost) = (0, 0);
-    while let Some(event) = events.try_next()? {
-        match event {
-            Event::Lost => lost += 1,
-            _ => heard += 1,
-        }
-    }
-    ctx.check(&format!("{heard} of 2000 were heard"), (1..2000).contains(&heard));
-    ctx.equal("told that some were lost", &1, &lost);
-    client.delete(&udp(1).into())?;
-    ctx.equal("it goes on", &1, &pending(&mut events)?.len());
-    Ok(())
-}
-
 fn dropped_listing(ctx: &Context) -> Outcome {
     let mut client = Client::connect()?;
     let create: Vec<_> =
@@ -644,6 +585,7 @@ fn side_by_side(ctx: &Context) -> Outcome {
     Ok(())
 }
 
+#[cfg(feature = "tokio")]
 fn tokio_has_the_same_verbs(ctx: &Context) -> Outcome {
     fn assert_send<T: Send>(value: T) -> T {
         value
@@ -667,4 +609,9 @@ fn tokio_has_the_same_verbs(ctx: &Context) -> Outcome {
         ctx.equal("flows", &0, &client.flows(&all).await?.to_vec().await?.len());
         Ok(())
     })
+}
+
+#[cfg(not(feature = "tokio"))]
+fn tokio_has_the_same_verbs(ctx: &Context) -> Outcome {
+    ctx.skip("built without the feature tokio")
 }

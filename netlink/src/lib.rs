@@ -48,5 +48,5 @@ pub use generic::Family;
 pub use header::{GenericHeader, Header};
 pub use message::Message;
 pub use namespace::Namespace;
-pub use socket::{Bus, Options, Socket};
+pub use socket::{Bus, Options, Socket, Undelivered};
 pub use transport::{Transport, now};

@@ -3,8 +3,10 @@
 use std::future::{Future, ready};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Weak};
 
 use netlink_sys::SocketAddr;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, sockopt};
 
 use crate::error::{Error, Result};
@@ -38,7 +40,7 @@ pub struct Options {
 /// A blocking netlink socket, connected to the kernel so that no other process can answer.
 #[derive(Debug)]
 pub struct Socket {
-    pub(crate) inner: netlink_sys::Socket,
+    pub(crate) inner: Arc<netlink_sys::Socket>,
     receive_buffer_size: usize,
 }
 
@@ -68,7 +70,7 @@ impl Socket {
         inner.connect(&SocketAddr::new(0, 0)).map_err(Error::socket("connect"))?;
         let receive_buffer_size =
             inner.get_rx_buf_sz().map_err(Error::socket("read the receive buffer size of"))?;
-        Ok(Self { inner, receive_buffer_size })
+        Ok(Self { inner: Arc::new(inner), receive_buffer_size })
     }
 
     /// Joins a multicast group by number.
@@ -77,16 +79,44 @@ impl Socket {
     }
 
     /// Has the kernel's senders told when a notification could not be delivered to this socket.
-    /// Connection tracking then keeps the end of a flow and sends it again later.
+    /// Connection tracking then keeps the end of a flow and sends it again later. What is answered
+    /// switches that off again, from wherever the socket is by then.
     #[doc(alias = "NETLINK_BROADCAST_ERROR")]
-    pub fn report_undelivered(&mut self) -> Result<()> {
-        self.inner.set_broadcast_error(true).map_err(Error::socket("report what is lost to"))
+    pub fn report_undelivered(&mut self) -> Result<Undelivered> {
+        let undelivered = Undelivered { socket: Arc::downgrade(&self.inner) };
+        self.inner.set_broadcast_error(true).map_err(Error::socket("report what is lost to"))?;
+        Ok(undelivered)
     }
 
     /// Hears notifications of every network namespace that has an id in the socket's own.
     #[doc(alias = "NETLINK_LISTEN_ALL_NSID")]
     pub fn hear_all_namespaces(&mut self) -> Result<()> {
         self.inner.set_listen_all_namespaces(true).map_err(Error::socket("widen"))
+    }
+}
+
+/// A hold on a socket whose losses the kernel's senders are told of. It does not keep the socket
+/// open.
+#[derive(Clone, Debug)]
+pub struct Undelivered {
+    socket: Weak<netlink_sys::Socket>,
+}
+
+impl Undelivered {
+    /// Whether notifications wait in the socket; `None` once it is closed.
+    pub fn is_waiting(&self) -> Option<bool> {
+        let socket = self.socket.upgrade()?;
+        let mut waiting = [PollFd::new(&*socket, PollFlags::IN)];
+        let ready = poll(&mut waiting, Some(&Timespec::default()));
+        Some(ready.is_ok_and(|count| count > 0))
+    }
+
+    /// Has losses no longer told to the senders.
+    pub fn stop(&self) {
+        if let Some(socket) = self.socket.upgrade() {
+            // The option is there, or it could not have been set.
+            let _ = socket.set_broadcast_error(false);
+        }
     }
 }
 

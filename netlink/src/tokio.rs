@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::sync::Arc;
 use std::task::Poll;
 
 use rustix::net::RecvFlags;
@@ -15,7 +16,7 @@ use crate::transport::Transport;
 /// A netlink socket that waits through tokio. It must be opened inside a runtime with I/O enabled.
 #[derive(Debug)]
 pub struct Socket {
-    inner: AsyncFd<netlink_sys::Socket>,
+    inner: AsyncFd<Arc<netlink_sys::Socket>>,
     receive_buffer_size: usize,
     /// Datagrams of answers received since other tasks had a turn.
     turn: u32,
