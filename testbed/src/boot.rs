@@ -70,6 +70,14 @@ impl Job {
         Ok(Self { program, arguments, environment, folder })
     }
 
+    /// The job as a command of the running kernel.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).env_clear().envs(&self.environment);
+        command.current_dir(&self.folder);
+        command
+    }
+
     /// Sets one variable of its environment.
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.environment.insert(name.into(), value.into());

@@ -29,9 +29,11 @@ fn run(arguments: &[String]) -> Result<i32> {
             lab.send_traffic()?;
             lab.run(node, &command.iter().map(|&word| word.to_owned()).collect::<Vec<_>>())
         }
-        ["bench", rsadm, ipvsadm] => bench::main(Path::new(rsadm), Path::new(ipvsadm)).map(|()| 0),
-        ["bare", work] => {
-            println!("{}", bench::bare::main(work)?.as_micros());
+        ["bench", table, rsadm, peer] => {
+            bench::main(table, Path::new(rsadm), Path::new(peer)).map(|()| 0)
+        }
+        ["bare", table, work] => {
+            println!("{}", bench::bare(table, work)?.as_micros());
             Ok(0)
         }
         ["suites", list, filter @ ..] => suites::run(list, filter),

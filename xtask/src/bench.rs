@@ -1,40 +1,71 @@
-//! `cargo xtask bench`: the speed table, measured on a booted kernel.
+//! `cargo xtask bench`: the speed table.
 
 use std::{io, time::Duration};
 
+use clap::ValueEnum;
 use testbed::{
-    Error, Layout, Result,
+    Context as _, Error, Layout, Result,
     boot::{Boot, Job},
+    process,
     tools::Tools,
 };
 
 use crate::{Choice, cargo, choice};
 
-/// The classic tool is slow.
+/// The classic tools are slow.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Which kernel: 6.1, 6.12 or 7.2
+    /// What to measure; without it, everything
+    tables: Vec<Table>,
+    /// Which kernel IPVS is measured on: 6.1, 6.12 or 7.2
     #[arg(long, default_value = "6.12", value_parser = choice)]
     kernel: Choice,
 }
 
+/// A table of the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Table {
+    /// On a kernel that is booted for it
+    Ipvs,
+    /// On the running kernel, by root: a million flows want real memory
+    Conntrack,
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<i32> {
-    let Choice::Boot(kernel) = arguments.kernel else {
-        return Err(Error::new(
-            "the benchmark fills and empties the table: it needs a kernel of its own",
-        ));
-    };
     let programs = cargo::build_release(&["rsadm", "testbed"])?;
     let layout = Layout::of_this_program()?;
     let tools = Tools::fetch(&layout)?;
-    let kernel = kernel.fetch(&layout, &tools)?;
-    let path = |program: &str| programs.join(program).display().to_string();
-    let ipvsadm = tools.program("ipvsadm").display().to_string();
-    let words = vec!["bench".to_owned(), path("rsadm"), ipvsadm];
-    let job = Job::new(programs.join("testbed"), words, Some(&tools))?;
-    let mut boot = Boot::new(&layout, &kernel, &tools);
-    boot.limit = LIMIT;
-    boot.run(&job, &mut io::stdout(), &mut io::stderr())
+    let all = [Table::Ipvs, Table::Conntrack];
+    let tables = if arguments.tables.is_empty() { &all[..] } else { &arguments.tables };
+    let mut code = 0;
+    for table in tables {
+        let (name, peer) = match table {
+            Table::Ipvs => ("ipvs", "ipvsadm"),
+            Table::Conntrack => ("conntrack", "conntrack"),
+        };
+        let path = |program: &str| programs.join(program).display().to_string();
+        let peer = tools.program(peer).display().to_string();
+        let words = vec!["bench".to_owned(), name.to_owned(), path("rsadm"), peer];
+        let job = Job::new(programs.join("testbed"), words, Some(&tools))?;
+        code = code.max(match (table, arguments.kernel) {
+            (Table::Conntrack, _) => {
+                let status = job.command().status();
+                process::exit_code(status.context(|| "cannot run the benchmark".into())?)
+            }
+            (Table::Ipvs, Choice::Boot(kernel)) => {
+                let kernel = kernel.fetch(&layout, &tools)?;
+                let mut boot = Boot::new(&layout, &kernel, &tools);
+                boot.limit = LIMIT;
+                boot.run(&job, &mut io::stdout(), &mut io::stderr())?
+            }
+            (Table::Ipvs, Choice::Host) => {
+                return Err(Error::new(
+                    "this benchmark fills and empties the table: it needs a kernel of its own",
+                ));
+            }
+        });
+    }
+    Ok(code)
 }

@@ -15,19 +15,19 @@ use crate::{Context, Error, Result};
 const SAMPLE: Duration = Duration::from_millis(2);
 
 /// The bare limit of a piece of work: the start of a process, and the time that the work takes it.
-pub(super) fn limit(work: &str) -> Result<Duration> {
-    let (start, _) = bare("nothing")?;
-    let (_, work) = bare(work)?;
+pub(super) fn limit(table: &str, work: &str) -> Result<Duration> {
+    let (start, _) = bare(table, "nothing")?;
+    let (_, work) = bare(table, work)?;
     let time = start + work;
     eprintln!("  {:>9.4} s  the bare limit", time.as_secs_f64());
     Ok(time)
 }
 
 /// How long a process took that did this work, and how long the work took it.
-fn bare(work: &str) -> Result<(Duration, Duration)> {
+fn bare(table: &str, work: &str) -> Result<(Duration, Duration)> {
     let program = env::current_exe().context(|| "cannot find this program".into())?;
     let mut command = Command::new(program);
-    command.args(["bare", work]).stderr(Stdio::inherit());
+    command.args(["bare", table, work]).stderr(Stdio::inherit());
     let start = Instant::now();
     let output = command.output().context(|| format!("cannot do bare {work}"))?;
     let whole = start.elapsed();

@@ -3,235 +3,76 @@
 //! Absolute times mean little on a shared machine, so the limit and ours are run in turn, several
 //! times, and the medians are compared.
 
-pub mod bare;
+mod conntrack;
+mod ipvs;
 mod measure;
+mod socket;
 
-use std::{
-    fmt::Write as _,
-    fs::{self, File},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    thread,
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
-use crate::{Context, Error, Result, namespace::Namespace, process};
-use bare::Bare;
-use measure::median;
+use crate::{Error, Result};
 
-/// Size of the table: services, and destinations of each.
-const SERVICES: u32 = 10_000;
-const DESTINATIONS: u32 = 10;
 /// How often the limit and ours are run in turn.
 const ROUNDS: usize = 5;
-/// The classic tool restores this part of the table; all of it would take minutes.
-const PEER_PART: u32 = 20;
-/// How long the kernel takes to take apart a namespace with a full table.
-const SETTLE: Duration = Duration::from_secs(2);
-/// How often an empty table is listed in turn.
-const STARTS: usize = 40;
 
 /// One line of the table.
 struct Row {
-    work: &'static str,
+    work: String,
+    /// The least that the kernel takes; without it, the classic tool is what ours is measured by.
     limit: Option<Duration>,
     ours: Duration,
-    peer: Duration,
+    peer: Option<Duration>,
     target: &'static str,
-    memory: u64,
+    /// The most resident memory of ours, in KiB.
+    memory: Option<u64>,
 }
 
-/// Runs every benchmark and prints the table. `rsadm` is the program to
-/// measure, `ipvsadm` the one to compare with.
-pub fn main(rsadm: &Path, ipvsadm: &Path) -> Result<()> {
-    let bench = Bench::new(rsadm, ipvsadm)?;
-    let full = Namespace::new("full")?;
-    let start = full.enter(|| bench.start())?;
-    let restore = bench.restore()?;
-    full.enter(|| Bare::connect()?.restore(&Bare::table(SERVICES, DESTINATIONS)))?;
-    let plain = full.enter(|| bench.plain())?;
-    let statistics = full.enter(|| bench.statistics())?;
-    println!("{SERVICES} services x {DESTINATIONS} destinations; medians of {ROUNDS}");
+/// Runs the benchmarks of one kernel table and prints their lines. `rsadm` is the program to
+/// measure, `peer` the classic tool.
+pub fn main(table: &str, rsadm: &Path, peer: &Path) -> Result<()> {
+    let rows = match table {
+        "ipvs" => ipvs::rows(rsadm, peer)?,
+        "conntrack" => conntrack::rows(rsadm, peer)?,
+        _ => return Err(Error::new(format!("no benchmarks of {table}"))),
+    };
+    println!("{table}; medians of {ROUNDS}; seconds");
     println!(
-        "{:34} {:>9} {:>9} {:>9} {:>11} {:>8} {:>11} {:>9}",
-        "work", "limit", "ours", "ipvsadm", "ours/limit", "target", "ipvsadm/our", "memory"
+        "{:42} {:>9} {:>9} {:>9} {:>11} {:>8} {:>10} {:>9}",
+        "work", "limit", "ours", "classic", "ours/limit", "target", "classic/ours", "memory"
     );
-    for row in [start, restore, plain, statistics] {
+    for row in &rows {
         println!("{}", row.line());
     }
     Ok(())
 }
 
+/// Does one piece of work without anything around it, and answers how long it took. What is sent
+/// is made before the clock starts.
+pub fn bare(table: &str, work: &str) -> Result<Duration> {
+    match table {
+        "ipvs" => ipvs::work(work),
+        "conntrack" => conntrack::work(work),
+        _ => Err(Error::new(format!("no bare work on {table}"))),
+    }
+}
+
 impl Row {
     fn line(&self) -> String {
         let seconds = |time: Duration| format!("{:.4}", time.as_secs_f64());
-        let against = self.limit.unwrap_or(self.peer);
+        let ratio = |over: Duration, under: Duration| {
+            format!("{:.2}", over.as_secs_f64() / under.as_secs_f64())
+        };
+        let or_blank = |text: Option<String>| text.unwrap_or_default();
         format!(
-            "{:34} {:>9} {:>9} {:>9} {:>11.2} {:>8} {:>11.1} {:>5} MiB",
+            "{:42} {:>9} {:>9} {:>9} {:>11} {:>8} {:>10} {:>9}",
             self.work,
-            self.limit.map_or_else(String::new, seconds),
+            or_blank(self.limit.map(seconds)),
             seconds(self.ours),
-            seconds(self.peer),
-            self.ours.as_secs_f64() / against.as_secs_f64(),
+            or_blank(self.peer.map(seconds)),
+            or_blank(self.limit.or(self.peer).map(|limit| ratio(self.ours, limit))),
             self.target,
-            self.peer.as_secs_f64() / self.ours.as_secs_f64(),
-            self.memory / 1024,
+            or_blank(self.peer.map(|peer| ratio(peer, self.ours))),
+            or_blank(self.memory.map(|memory| format!("{} MiB", memory / 1024))),
         )
     }
-}
-
-/// Where and with what to measure.
-struct Bench<'a> {
-    rsadm: &'a Path,
-    ipvsadm: &'a Path,
-    folder: tempfile::TempDir,
-}
-
-impl<'a> Bench<'a> {
-    fn new(rsadm: &'a Path, ipvsadm: &'a Path) -> Result<Self> {
-        let folder = tempfile::tempdir().context(|| "cannot make a folder".into())?;
-        let bench = Self { rsadm, ipvsadm, folder };
-        bench.write("all", SERVICES)?;
-        bench.write("part", SERVICES / PEER_PART)?;
-        Ok(bench)
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Writes a table in the format of `ipvsadm -S`.
-    fn write(&self, name: &str, services: u32) -> Result<()> {
-        let mut text = String::new();
-        for service in 0..services {
-            let virtual_address = bare::service_address(service);
-            let _ = writeln!(text, "-A -t {virtual_address} -s rr");
-            for destination in 0..DESTINATIONS {
-                let address = bare::destination_address(service, destination);
-                let _ = writeln!(text, "-a -t {virtual_address} -r {address} -m -w 1");
-            }
-        }
-        fs::write(self.file(name), text).context(|| "cannot write a table".into())
-    }
-
-    /// A program whose output goes into nothing: what a file costs belongs to the file system.
-    fn command(&self, program: &Path, arguments: &[&str], input: Option<&str>) -> Result<Command> {
-        let mut command = Command::new(program);
-        command.args(arguments).stdout(Stdio::null()).stdin(match input {
-            Some(name) => {
-                Stdio::from(File::open(self.file(name)).context(|| "cannot read".into())?)
-            }
-            None => Stdio::null(),
-        });
-        Ok(command)
-    }
-
-    fn run(&self, program: &Path, arguments: &[&str], input: Option<&str>) -> Result<Duration> {
-        measure::run(&mut self.command(program, arguments, input)?)
-    }
-
-    fn memory(&self, arguments: &[&str]) -> Result<u64> {
-        measure::memory(&mut self.command(self.rsadm, arguments, None)?)
-    }
-
-    /// Process start, connecting, and an empty table.
-    fn start(&self) -> Result<Row> {
-        let list = ["ipvs", "list", "-n"];
-        let (mut ours, mut peers) = (Vec::new(), Vec::new());
-        for _ in 0..STARTS {
-            ours.push(self.run(self.rsadm, &list, None)?);
-            peers.push(self.run(self.ipvsadm, &["-L", "-n"], None)?);
-        }
-        Ok(Row {
-            work: "start: list an empty table",
-            limit: None,
-            ours: median(ours),
-            peer: median(peers),
-            target: "<= 1",
-            memory: self.memory(&list)?,
-        })
-    }
-
-    /// Each run has a namespace of its own: the kernel keeps deleted destinations for two minutes
-    /// and searches them, one by one, for each that is added. It takes a namespace apart in the
-    /// background, which would go to the account of the next run.
-    fn restore(&self) -> Result<Row> {
-        let file = self.file("all");
-        let file = file.to_string_lossy();
-        let restore = ["ipvs", "restore", &file];
-        let (mut limits, mut ours) = (Vec::new(), Vec::new());
-        for round in 0..ROUNDS {
-            let fresh = |name| Namespace::new(&format!("{name}{round}"));
-            thread::sleep(SETTLE);
-            limits.push(once(&fresh("limit")?, SERVICES, || measure::limit("restore"))?);
-            thread::sleep(SETTLE);
-            ours.push(once(&fresh("ours")?, SERVICES, || self.run(self.rsadm, &restore, None))?);
-        }
-        let memory = once(&Namespace::new("memory")?, SERVICES, || self.memory(&restore))?;
-        let peer = || self.run(self.ipvsadm, &["-R"], Some("part"));
-        let part = once(&Namespace::new("peer")?, SERVICES / PEER_PART, peer)?;
-        Ok(Row {
-            work: "restore (ipvsadm: a 20th, x 20)",
-            limit: Some(median(limits)),
-            ours: median(ours),
-            peer: part * PEER_PART,
-            target: "<= 1.5",
-            memory,
-        })
-    }
-
-    fn plain(&self) -> Result<Row> {
-        self.compare("list -n", "plain", &["ipvs", "list", "-n"], &["-L", "-n"], "<= 1.3")
-    }
-
-    fn statistics(&self) -> Result<Row> {
-        let ours = ["ipvs", "list", "-n", "--stats"];
-        self.compare("list -n --stats", "destinations", &ours, &["-L", "-n", "--stats"], "<= 1.1")
-    }
-
-    fn compare(
-        &self,
-        work: &'static str,
-        limit: &str,
-        arguments: &[&str],
-        peers: &[&str],
-        target: &'static str,
-    ) -> Result<Row> {
-        let (mut limits, mut ours) = (Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
-            limits.push(measure::limit(limit)?);
-            ours.push(self.run(self.rsadm, arguments, None)?);
-        }
-        let listed = process::capture(Command::new(self.rsadm).args(arguments))?.success()?;
-        let lines = listed.out().lines().count();
-        let least = (SERVICES * (DESTINATIONS + 1)) as usize;
-        if lines < least {
-            return Err(Error::new(format!("{work} printed {lines} lines, not {least}")));
-        }
-        Ok(Row {
-            work,
-            limit: Some(median(limits)),
-            ours: median(ours),
-            peer: self.run(self.ipvsadm, peers, None)?,
-            target,
-            memory: self.memory(arguments)?,
-        })
-    }
-}
-
-/// Does work that fills the namespace's table with this many services, and empties it.
-fn once<T: Send>(
-    namespace: &Namespace,
-    services: u32,
-    work: impl FnOnce() -> Result<T> + Send,
-) -> Result<T> {
-    namespace.enter(|| {
-        let figure = work()?;
-        let listed = Bare::connect()?.services()?.len();
-        Bare::connect()?.flush()?;
-        if listed == services as usize {
-            return Ok(figure);
-        }
-        Err(Error::new(format!("{listed} services were restored, not {services}")))
-    })
 }

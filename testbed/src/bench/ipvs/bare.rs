@@ -9,15 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_GENERIC};
+use netlink_sys::protocols::NETLINK_GENERIC;
 use rsadm_netlink::{Attributes, Header, Message};
 
 use super::{DESTINATIONS, SERVICES};
-use crate::{Context, Error, Result};
-
-const REQUEST: u16 = 1;
-const ACK: u16 = 4;
-const DUMP: u16 = 0x300;
+use crate::{
+    Context, Error, Result,
+    bench::socket::{ACK, Bare, DUMP, Request, windows},
+};
 
 const CONTROLLER: u16 = 16;
 const GET_FAMILY: u8 = 3;
@@ -29,19 +28,16 @@ const FLUSH: u8 = 17;
 
 /// Does one piece of work, and answers how long it took. What is sent is made before the clock
 /// starts.
-pub fn main(work: &str) -> Result<Duration> {
-    let mut bare = Bare::connect()?;
+pub(in crate::bench) fn work(work: &str) -> Result<Duration> {
+    let mut bare = Ipvs::connect()?;
     match work {
         "nothing" => Ok(Duration::ZERO),
-        "restore" => bare.restore(&Bare::table(SERVICES, DESTINATIONS)),
+        "restore" => bare.restore(&Ipvs::table(SERVICES, DESTINATIONS)),
         "plain" => bare.plain(),
         "destinations" => bare.destinations(),
         _ => Err(Error::new(format!("no bare work {work}"))),
     }
 }
-
-/// Messages in one send.
-const WINDOW: usize = 128;
 
 /// The virtual address of a service of the benchmark.
 pub(super) fn service_address(number: u32) -> SocketAddrV4 {
@@ -53,24 +49,10 @@ pub(super) fn destination_address(service: u32, number: u32) -> SocketAddrV4 {
     SocketAddrV4::new(Ipv4Addr::from_bits(0x0a40_0000 + service * 16 + number), 8080)
 }
 
-/// A socket without anything around it.
-pub(super) struct Bare {
-    socket: Socket,
-    buffer: Vec<u8>,
+/// The socket, and the number of the family.
+pub(super) struct Ipvs {
+    bare: Bare,
     family: u16,
-}
-
-/// Bytes of a message, numbered.
-fn bytes(message: &Message, kind: u16, flags: u16, sequence: u32) -> Vec<u8> {
-    let length = (Header::LENGTH + message.payload().len()) as u32;
-    let mut bytes = Vec::with_capacity(length as usize);
-    bytes.extend_from_slice(&length.to_ne_bytes());
-    bytes.extend_from_slice(&kind.to_ne_bytes());
-    bytes.extend_from_slice(&flags.to_ne_bytes());
-    bytes.extend_from_slice(&sequence.to_ne_bytes());
-    bytes.extend_from_slice(&0_u32.to_ne_bytes());
-    bytes.extend_from_slice(message.payload());
-    bytes
 }
 
 fn put_service_key(message: &mut Message, number: u32, whole: bool) {
@@ -85,54 +67,23 @@ fn put_service_key(message: &mut Message, number: u32, whole: bool) {
     });
 }
 
-impl Bare {
+impl Ipvs {
     pub(super) fn connect() -> Result<Self> {
-        let socket = Socket::new(NETLINK_GENERIC).context(|| "cannot open a socket".into())?;
-        socket.connect(&SocketAddr::new(0, 0)).context(|| "cannot connect a socket".into())?;
-        let mut bare = Self { socket, buffer: vec![0; 32 * 1024], family: 0 };
-        let mut question = Message::generic(0, 0, GET_FAMILY, 1);
-        question.put_str(2, "IPVS");
-        bare.send(&bytes(&question, CONTROLLER, REQUEST, 1))?;
-        let length = bare.receive()?;
-        let attributes = bare.buffer.get(Header::LENGTH + 4..length).unwrap_or_default();
-        let family = Attributes::new(attributes).find(|attribute| attribute.kind == 1);
-        bare.family = family
+        let mut bare = Bare::connect(NETLINK_GENERIC)?;
+        let mut message = Message::generic(0, 0, GET_FAMILY, 1);
+        message.put_str(2, "IPVS");
+        bare.send(&Request { kind: CONTROLLER, flags: 0, message: &message }.bytes())?;
+        let answer = bare.receive()?.get(Header::LENGTH + 4..).unwrap_or_default();
+        let family = Attributes::new(answer).find(|attribute| attribute.kind == 1);
+        let family = family
             .and_then(|attribute| attribute.u16())
             .ok_or_else(|| Error::new("the kernel has no IPVS"))?;
-        Ok(bare)
-    }
-
-    fn send(&self, bytes: &[u8]) -> Result<()> {
-        self.socket.send(bytes, 0).map(drop).context(|| "cannot send".into())
-    }
-
-    fn receive(&mut self) -> Result<usize> {
-        self.socket.recv(&mut &mut self.buffer[..], 0).context(|| "cannot receive".into())
-    }
-
-    /// Receives until an acknowledgement, which must be one of success, or the end of a dump.
-    /// Answers how many messages came before it.
-    fn finish(&mut self, mut each: impl FnMut(&[u8])) -> Result<()> {
-        loop {
-            let length = self.receive()?;
-            let mut rest = &self.buffer[..length];
-            while let Some(header) = Header::read(rest) {
-                let size = (header.length as usize).clamp(Header::LENGTH, rest.len());
-                match header.kind {
-                    2 if rest[Header::LENGTH..].starts_with(&[0; 4]) => return Ok(()),
-                    2 => return Err(Error::new("the kernel refused a bare request")),
-                    3 => return Ok(()),
-                    _ => each(&rest[..size]),
-                }
-                rest = rest.get(size.next_multiple_of(4)..).unwrap_or_default();
-            }
-        }
+        Ok(Self { bare, family })
     }
 
     pub(super) fn flush(&mut self) -> Result<()> {
         let message = Message::generic(0, 0, FLUSH, 1);
-        self.send(&bytes(&message, self.family, REQUEST | ACK, 1))?;
-        self.finish(|_| ())
+        self.bare.ask(&Request { kind: self.family, flags: ACK, message: &message }, |_| ())
     }
 
     /// The messages that make the table of the benchmark.
@@ -159,28 +110,14 @@ impl Bare {
 
     /// Sends messages in windows, with an acknowledgement for the last of each.
     pub(super) fn restore(&mut self, messages: &[Message]) -> Result<Duration> {
-        let windows: Vec<Vec<u8>> = messages
-            .chunks(WINDOW)
-            .map(|window| {
-                let last = window.len() - 1;
-                let flags = |index| if index == last { REQUEST | ACK } else { REQUEST };
-                let messages = window.iter().enumerate();
-                messages
-                    .flat_map(|(index, message)| bytes(message, self.family, flags(index), 1))
-                    .collect()
-            })
-            .collect();
+        let windows = windows(self.family, 0, messages);
         let start = Instant::now();
-        for window in &windows {
-            self.send(window)?;
-            self.finish(|_| ())?;
-        }
+        self.bare.send_windows(&windows)?;
         Ok(start.elapsed())
     }
 
     fn dump(&mut self, message: &Message, each: impl FnMut(&[u8])) -> Result<()> {
-        self.send(&bytes(message, self.family, REQUEST | DUMP, 1))?;
-        self.finish(each)
+        self.bare.ask(&Request { kind: self.family, flags: DUMP, message }, each)
     }
 
     /// The service attribute of every service.

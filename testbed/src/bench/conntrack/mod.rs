@@ -1,0 +1,196 @@
+//! Connection tracking: a million flows, beside conntrack.
+
+mod bare;
+mod events;
+mod maximum;
+
+use std::{
+    fmt::Write as _,
+    fs,
+    net::Ipv4Addr,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use netlink_sys::protocols::NETLINK_NETFILTER;
+
+use super::{ROUNDS, Row, measure, measure::median, socket::Bare};
+use crate::{Context, Error, Result, namespace::Namespace};
+pub(super) use bare::work;
+use maximum::Maximum;
+
+/// Size of the table.
+const FLOWS: u32 = 1_000_000;
+/// How many are made at a time.
+const PART: u32 = 100_000;
+/// How many are loaded from a file.
+const LOADED: u32 = 200_000;
+/// A network of clients with a quarter of a million flows.
+const NETWORK: &str = "10.0.1.0/24";
+
+/// Runs every benchmark of connection tracking.
+pub(super) fn rows(rsadm: &Path, conntrack: &Path) -> Result<Vec<Row>> {
+    let _maximum = Maximum::of_at_least(FLOWS + FLOWS / 4)?;
+    let bench = Bench { rsadm, conntrack };
+    let full = Namespace::new("rsadm-bench-full")?;
+    full.enter(fill)?;
+    let mut rows = vec![full.enter(|| bench.list())?];
+    rows.push(full.enter(|| bench.delete_address())?);
+    rows.push(full.enter(|| bench.delete_network())?);
+    drop(full);
+    rows.push(bench.load()?);
+    rows.push(events::row(rsadm, conntrack)?);
+    Ok(rows)
+}
+
+/// Fills the table of the namespace.
+fn fill() -> Result<()> {
+    let mut bare = Bare::connect(NETLINK_NETFILTER)?;
+    (0..FLOWS)
+        .step_by(PART as usize)
+        .try_for_each(|first| bare::create(&mut bare, first..FLOWS.min(first + PART)).map(drop))
+}
+
+/// The address whose flows are deleted in a round.
+fn deleted(round: u32) -> Ipv4Addr {
+    bare::destination(round)
+}
+
+/// What to measure.
+struct Bench<'a> {
+    rsadm: &'a Path,
+    conntrack: &'a Path,
+}
+
+/// A program whose output goes into nothing.
+fn quiet(program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+impl Bench<'_> {
+    fn rsadm(&self, arguments: &[&str]) -> Command {
+        quiet(self.rsadm, arguments)
+    }
+
+    fn conntrack(&self, arguments: &[&str]) -> Command {
+        let mut command = quiet(self.conntrack, arguments);
+        command.stderr(Stdio::null());
+        command
+    }
+
+    fn list(&self) -> Result<Row> {
+        let list = ["conntrack", "list"];
+        let (mut limits, mut ours, mut peers) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            limits.push(measure::limit("conntrack", "list")?);
+            ours.push(measure::run(&mut self.rsadm(&list))?);
+            peers.push(measure::run(&mut self.conntrack(&["-L"]))?);
+        }
+        Ok(Row {
+            work: format!("list {FLOWS} flows as text"),
+            limit: Some(median(limits)),
+            ours: median(ours),
+            peer: Some(median(peers)),
+            target: "<= 1.15",
+            memory: Some(measure::memory(&mut self.rsadm(&list))?),
+        })
+    }
+
+    /// Every run deletes the flows of another server: four thousand of a million.
+    fn delete_address(&self) -> Result<Row> {
+        let (mut limits, mut ours, mut peers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut address = (0..).map(|round| (round, deleted(round).to_string()));
+        for _ in 0..ROUNDS {
+            if let Some((round, _)) = address.next() {
+                limits.push(measure::limit("conntrack", &format!("delete-{round}"))?);
+            }
+            if let Some((_, address)) = address.next() {
+                ours.push(measure::run(&mut self.rsadm(&["conntrack", "delete", "-d", &address]))?);
+            }
+            if let Some((_, address)) = address.next() {
+                peers.push(measure::run(&mut self.conntrack(&["-D", "-d", &address]))?);
+            }
+        }
+        Ok(Row {
+            work: "delete those to an address".to_owned(),
+            limit: Some(median(limits)),
+            ours: median(ours),
+            peer: Some(median(peers)),
+            target: "<= 1.2",
+            memory: None,
+        })
+    }
+
+    /// A quarter of the table, which is made again for the other one.
+    fn delete_network(&self) -> Result<Row> {
+        let ours = measure::run(&mut self.rsadm(&["conntrack", "delete", "-s", NETWORK]))?;
+        fill_missing()?;
+        let peer = measure::run(&mut self.conntrack(&["-D", "-s", NETWORK]))?;
+        Ok(Row {
+            work: format!("delete those from {NETWORK}"),
+            limit: None,
+            ours,
+            peer: Some(peer),
+            target: "<= 0.33",
+            memory: None,
+        })
+    }
+
+    fn load(&self) -> Result<Row> {
+        let file = tempfile::NamedTempFile::new().context(|| "cannot make a file".into())?;
+        fs::write(file.path(), script()).context(|| "cannot write flows".into())?;
+        let name = file.path().to_string_lossy();
+        let (mut limits, mut ours) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let fresh = || Namespace::new("rsadm-bench-load");
+            limits.push(fresh()?.enter(|| measure::limit("conntrack", "load"))?);
+            let load = ["conntrack", "load", &name];
+            ours.push(fresh()?.enter(|| measure::run(&mut self.rsadm(&load)))?);
+        }
+        let restore = ["-R", &name];
+        let fresh = Namespace::new("rsadm-bench-load")?;
+        let peer = fresh.enter(|| measure::run(&mut self.conntrack(&restore)))?;
+        Ok(Row {
+            work: format!("load {LOADED} flows"),
+            limit: Some(median(limits)),
+            ours: median(ours),
+            peer: Some(peer),
+            target: "<= 1.3",
+            memory: None,
+        })
+    }
+}
+
+/// Makes the flows of the network again.
+fn fill_missing() -> Result<()> {
+    let mut bare = Bare::connect(NETLINK_NETFILTER)?;
+    bare::create(&mut bare, 256_000..512_000).map(drop)
+}
+
+/// The first flows as a script of conntrack.
+fn script() -> String {
+    let mut text = String::new();
+    for number in 0..LOADED {
+        let (source, port) = (bare::source(number), bare::port(number));
+        let destination = bare::destination(number);
+        let (protocol, server, state) = if number.is_multiple_of(4) {
+            ("tcp", 80, " --state ESTABLISHED")
+        } else {
+            ("udp", 53, "")
+        };
+        let _ = writeln!(
+            text,
+            "-A -t 36000 -u SEEN_REPLY,ASSURED -s {source} -d {destination} -r {destination} \
+             -q {source} -p {protocol} --sport {port} --dport {server} --reply-port-src {server} \
+             --reply-port-dst {port}{state}"
+        );
+    }
+    text
+}
+
+/// Fails where something is not installed that a user can install.
+fn missing(what: &str) -> Error {
+    Error::new(format!("the kernel has no {what}: load it with `modprobe nf_conntrack_netlink`"))
+}
