@@ -87,6 +87,14 @@ impl Line {
         self.byte(b'0' + number % 10);
     }
 
+    /// Appends a number, filled with zeros.
+    pub(crate) fn zero_padded(&mut self, number: u64, width: usize) {
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(number);
+        self.0.resize(self.0.len() + width.saturating_sub(digits.len()), b'0');
+        self.text(digits);
+    }
+
     /// Drops the last byte.
     pub(crate) fn drop_last(&mut self) {
         self.0.pop();

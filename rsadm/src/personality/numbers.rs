@@ -39,6 +39,11 @@ pub(crate) fn atoi(text: &[u8]) -> i32 {
     strtol(text).map_or(0, |(number, ..)| number as i32)
 }
 
+/// `atol`: the number at the beginning, the nearest that there is if it is too large, or 0.
+pub(crate) fn atol(text: &[u8]) -> i64 {
+    strtol(text).map_or(0, |(number, ..)| number)
+}
+
 /// What `strtoul(text, &end, 0)` returns, 0 if there is no number, and what is behind it. A
 /// minus wraps around; what is too large is the largest number.
 pub(crate) fn strtoul(text: &[u8]) -> (u64, &[u8]) {

@@ -1,6 +1,6 @@
 //! What the forms of output have in common: names, and where a flow's parts are.
 
-use conntrack::{Flow, ProtocolState, Status};
+use conntrack::{Flow, Layer4, Protocol, ProtocolState, Status, Tuple};
 
 /// Names of the states of TCP, by number. Libraries that this text is compatible with have no
 /// others.
@@ -56,4 +56,20 @@ pub(super) fn is_unreplied(flow: &Flow<'_>) -> bool {
 /// The name of a protocol in classic text.
 pub(super) fn protocol_name(protocol: conntrack::Protocol) -> &'static str {
     protocol.name().unwrap_or("unknown")
+}
+
+/// What the protocol tells flows by; 0 where a kernel that does not track the protocol leaves it
+/// out.
+#[inline]
+pub(super) fn layer4(tuple: &Tuple) -> Layer4 {
+    match (tuple.layer4, tuple.protocol) {
+        (Layer4::None, Protocol::GRE) => Layer4::Keys { source: 0, destination: 0 },
+        (Layer4::None, Protocol::ICMP | Protocol::ICMPV6) => {
+            Layer4::Icmp { kind: 0, code: 0, id: 0 }
+        }
+        (Layer4::None, protocol) if protocol.has_ports() => {
+            Layer4::Ports { source: 0, destination: 0 }
+        }
+        (layer4, _) => layer4,
+    }
 }

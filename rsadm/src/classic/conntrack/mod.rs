@@ -6,10 +6,15 @@
 //! table has a million flows.
 
 mod clock;
+pub mod expectation;
 mod flow;
 mod labels;
+pub mod save;
+pub mod statistics;
 pub mod text;
+pub mod xml;
 
+pub(crate) use flow::{DCCP_STATES, SCTP_STATES, TCP_STATES};
 pub use labels::{CONFIGURATION, LabelMap};
 
 use conntrack::EventKind;
@@ -25,6 +30,9 @@ pub struct Format {
     pub id: bool,
     /// When flows began and ended, as far as the kernel keeps that.
     pub timestamps: bool,
+    /// As conntrack prints it even where that is wrong: XML calls states of SCTP and DCCP by names
+    /// of TCP's.
+    pub verbatim: bool,
     /// Names of labels, which are shown if there is a map of them.
     pub labels: Option<LabelMap>,
 }

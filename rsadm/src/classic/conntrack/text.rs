@@ -2,7 +2,7 @@
 
 use conntrack::{Counters, EventKind, Flow, Layer4, Status, Tuple};
 
-use super::flow::{is_unreplied, protocol_name, state_name};
+use super::flow::{is_unreplied, layer4, protocol_name, state_name};
 use super::{Format, LabelMap, clock, push_kind};
 use crate::classic::Line;
 
@@ -81,7 +81,7 @@ fn push_tuple(line: &mut Line, tuple: &Tuple, zone_name: &str) {
     line.address(tuple.source);
     line.text(" dst=");
     line.address(tuple.destination);
-    match tuple.layer4 {
+    match layer4(tuple) {
         Layer4::None => {}
         Layer4::Ports { source, destination } => {
             line.text(" sport=");
@@ -203,7 +203,8 @@ mod tests {
         String::from_utf8(line.bytes().to_vec()).expect("text")
     }
 
-    const PLAIN: Format = Format { extended: false, id: false, timestamps: false, labels: None };
+    const PLAIN: Format =
+        Format { extended: false, id: false, timestamps: false, verbatim: false, labels: None };
 
     #[test]
     fn a_flow_with_everything() {
@@ -222,7 +223,8 @@ mod tests {
         flow.id = Some(u32::MAX);
         flow.labels = Some(Labels(0b10_0010));
         let labels = Some(LabelMap::parse(b"5 five\n1 one"));
-        let format = Format { extended: true, id: true, timestamps: false, labels };
+        let format =
+            Format { extended: true, id: true, timestamps: false, verbatim: false, labels };
         assert_eq!(
             text(&flow, &format),
             "ipv4     2 tcp      6 60 ESTABLISHED src=10.0.0.1 dst=10.0.0.2 sport=1000 dport=80 \

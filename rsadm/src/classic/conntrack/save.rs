@@ -1,0 +1,145 @@
+//! Lines that conntrack takes back with `-R`.
+
+use std::net::IpAddr;
+
+use conntrack::{DccpRole, EventKind, Flow, Layer4, Protocol, ProtocolState, Status};
+
+use super::flow::{layer4, state_name};
+use crate::classic::Line;
+
+/// What is to be done with a flow when it is read back.
+pub const fn verb(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::New => "-A ",
+        EventKind::Update => "-U ",
+        EventKind::Destroy => "-D ",
+    }
+}
+
+/// Statuses that are saved, in the order of their bits.
+const STATUSES: [(Status, &str); 4] = [
+    (Status::EXPECTED, "EXPECTED"),
+    (Status::SEEN_REPLY, "SEEN_REPLY"),
+    (Status::ASSURED, "ASSURED"),
+    (Status::FIXED_TIMEOUT, "FIXED_TIMEOUT"),
+];
+
+/// Appends a flow without a newline: who changed it may follow.
+///
+/// Marks, labels, helpers, masters, and ports that NAT alone changed get lost.
+pub fn flow(line: &mut Line, kind: EventKind, flow: &Flow<'_>) {
+    line.text(verb(kind));
+    number(line, "-t ", flow.timeout);
+    push_status(line, flow.status);
+    number(line, "-c ", flow.security_mark);
+    number(line, "-w ", flow.zone);
+    number(line, "--orig-zone ", flow.original.zone);
+    number(line, "--reply-zone ", flow.reply.zone);
+    push_addresses(line, flow);
+    push_layer4(line, flow);
+    push_state(line, flow);
+    line.drop_last();
+}
+
+fn number(line: &mut Line, option: &str, number: Option<impl itoa::Integer>) {
+    if let Some(number) = number {
+        line.text(option);
+        line.number(number);
+        line.byte(b' ');
+    }
+}
+
+fn address(line: &mut Line, option: &str, address: IpAddr) {
+    line.text(option);
+    line.address(address);
+    line.byte(b' ');
+}
+
+fn push_status(line: &mut Line, status: Option<Status>) {
+    let Some(status) = status else { return };
+    line.text("-u ");
+    let mut names = STATUSES.iter().filter(|(bit, _)| status.contains(*bit)).map(|(_, name)| name);
+    line.text(names.next().unwrap_or(&"UNSET"));
+    for name in names {
+        line.byte(b',');
+        line.text(name);
+    }
+    line.byte(b' ');
+}
+
+/// An address that NAT has changed is written as what asks for that NAT.
+fn push_addresses(line: &mut Line, flow: &Flow<'_>) {
+    let (sent, real) = (&flow.original, &flow.reply);
+    address(line, "-s ", sent.source);
+    address(line, "-d ", sent.destination);
+    let translated = flow.has(Status::DST_NAT_DONE) && sent.destination != real.source;
+    address(line, if translated { "-g " } else { "-r " }, real.source);
+    let translated = flow.has(Status::SRC_NAT_DONE) && sent.source != real.destination;
+    address(line, if translated { "-n " } else { "-q " }, real.destination);
+}
+
+fn push_layer4(line: &mut Line, flow: &Flow<'_>) {
+    let protocol = flow.original.protocol;
+    line.text("-p ");
+    match protocol.name() {
+        Some(name) => line.text(name),
+        None => line.number(protocol.0),
+    }
+    line.byte(b' ');
+    match (layer4(&flow.original), layer4(&flow.reply)) {
+        (
+            Layer4::Ports { source, destination },
+            Layer4::Ports { source: reply_source, destination: reply_destination },
+        ) => {
+            number(line, "--sport ", Some(source));
+            number(line, "--dport ", Some(destination));
+            number(line, "--reply-port-src ", Some(reply_source));
+            number(line, "--reply-port-dst ", Some(reply_destination));
+        }
+        (
+            Layer4::Keys { source, destination },
+            Layer4::Keys { source: reply_source, destination: reply_destination },
+        ) => {
+            number(line, "--srckey ", Some(source));
+            number(line, "--dstkey ", Some(destination));
+            number(line, "--reply-key-src ", Some(reply_source));
+            number(line, "--reply-key-dst ", Some(reply_destination));
+        }
+        (Layer4::Icmp { kind, code, id }, _) => {
+            let options = if protocol == Protocol::ICMPV6 {
+                ["--icmpv6-type ", "--icmpv6-code ", "--icmpv6-id "]
+            } else {
+                ["--icmp-type ", "--icmp-code ", "--icmp-id "]
+            };
+            number(line, options[0], Some(kind));
+            number(line, options[1], Some(code));
+            number(line, options[2], Some(id));
+        }
+        _ => {}
+    }
+}
+
+fn push_state(line: &mut Line, flow: &Flow<'_>) {
+    let Some(state) = &flow.state else { return };
+    line.text("--state ");
+    line.text(state_name(state));
+    line.byte(b' ');
+    match state {
+        ProtocolState::Sctp(sctp) => {
+            number(line, "--orig-vtag ", swapped(sctp.verification_tag_original));
+            number(line, "--reply-vtag ", swapped(sctp.verification_tag_reply));
+        }
+        ProtocolState::Dccp(dccp) => match dccp.role {
+            Some(DccpRole::CLIENT) => line.text("--role client "),
+            Some(DccpRole::SERVER) => line.text("--role server "),
+            _ => {}
+        },
+        _ => {}
+    }
+}
+
+/// conntrack writes and reads these numbers in the order of the machine's bytes, where the kernel's
+/// is another one.
+fn swapped(tag: Option<u32>) -> Option<u32> {
+    tag.map(u32::from_be)
+}

@@ -1,0 +1,47 @@
+//! Counters of each processor.
+
+use conntrack::{CpuExpectationStatistics, CpuStatistics};
+
+use crate::classic::Line;
+
+/// Appends what a processor counted, with the newline.
+///
+/// Counters that conntrack does not know are called by their number: `unknown1` is the first.
+pub fn cpu(line: &mut Line, statistics: &CpuStatistics) {
+    push_cpu(line, statistics.cpu);
+    for (counter, value) in &statistics.counters {
+        if let Some(name) = counter.name() {
+            line.text(name);
+        } else {
+            line.text("unknown");
+            line.number(counter.0.saturating_sub(15));
+        }
+        line.byte(b'=');
+        line.number(*value);
+        line.byte(b' ');
+    }
+    line.byte(b'\n');
+}
+
+/// Appends what a processor counted of expectations, with the newline.
+pub fn expectations(line: &mut Line, statistics: &CpuExpectationStatistics) {
+    push_cpu(line, statistics.cpu);
+    for (name, value) in [
+        ("expect_new=", statistics.new),
+        ("expect_create=", statistics.create),
+        ("expect_delete=", statistics.delete),
+    ] {
+        if let Some(value) = value {
+            line.text(name);
+            line.number(value);
+            line.byte(b' ');
+        }
+    }
+    line.byte(b'\n');
+}
+
+fn push_cpu(line: &mut Line, cpu: u16) {
+    line.text("cpu=");
+    line.left(cpu, 4);
+    line.byte(b'\t');
+}

@@ -1,0 +1,109 @@
+//! Flows and expectations on standard output, in the form that was asked for.
+
+use std::io::{self, Write};
+
+use conntrack::{EventKind, Expectation, Flow};
+
+use super::order::Shared;
+use super::words;
+use crate::classic::Line;
+use crate::classic::conntrack::{Format, expectation, save, text, xml};
+
+/// Output is written in pieces of at least this size.
+const PIECE: usize = 64 * 1024;
+
+/// Standard output, and how to write to it.
+#[derive(Debug)]
+pub(super) struct Output<O> {
+    out: O,
+    line: Line,
+    mask: u32,
+    format: Format,
+    /// XML has begun, and has to be ended.
+    open: bool,
+}
+
+impl<O: Write> Output<O> {
+    pub(super) fn new(out: O) -> Self {
+        Self { out, line: Line::default(), mask: 0, format: Format::default(), open: false }
+    }
+
+    /// Takes the form that was asked for.
+    pub(super) fn take_form(&mut self, shared: Shared) {
+        let Shared { output, label_map } = shared;
+        self.mask = output;
+        self.format = Format {
+            extended: output & words::EXTENDED != 0,
+            id: output & words::ID != 0,
+            timestamps: output & words::KERNEL_TIMESTAMP != 0,
+            verbatim: true,
+            labels: label_map,
+        };
+    }
+
+    pub(super) fn has(&self, form: u32) -> bool {
+        self.mask & form != 0
+    }
+
+    /// Writes a flow of a listing: XML has a head before the first.
+    #[inline]
+    pub(super) fn listed(&mut self, flow: &Flow<'_>) -> io::Result<()> {
+        if self.mask & words::XML != 0 {
+            self.begin(xml::HEAD);
+        }
+        self.flow(flow, EventKind::New)
+    }
+
+    /// Writes a flow. What would make it is saved, or what would delete it where it was deleted.
+    #[inline]
+    pub(super) fn flow(&mut self, flow: &Flow<'_>, saved_as: EventKind) -> io::Result<()> {
+        let Self { line, format, .. } = self;
+        match self.mask {
+            mask if mask & words::XML != 0 => xml::flow(line, flow, format),
+            mask if mask & words::SAVE != 0 => {
+                save::flow(line, saved_as, flow);
+                line.byte(b'\n');
+            }
+            _ => text::flow(line, flow, format),
+        }
+        self.line.spill(PIECE, &mut self.out)
+    }
+
+    /// Writes an expectation of a listing.
+    pub(super) fn expectation(&mut self, expected: &Expectation<'_>) -> io::Result<()> {
+        if self.has(words::XML) {
+            self.begin(xml::EXPECTATIONS_HEAD);
+            xml::expectation(&mut self.line, expected);
+        } else {
+            expectation::expectation(&mut self.line, expected);
+        }
+        self.line.spill(PIECE, &mut self.out)
+    }
+
+    /// Lets something else be written.
+    pub(super) fn write(&mut self, push: impl FnOnce(&mut Line, &Format)) {
+        push(&mut self.line, &self.format);
+    }
+
+    /// Begins XML, if it has not begun.
+    pub(super) fn begin(&mut self, head: &str) {
+        if !self.open {
+            self.open = true;
+            self.line.text(head);
+        }
+    }
+
+    /// Ends XML, if it has begun.
+    pub(super) fn end(&mut self, foot: &str) {
+        if self.open {
+            self.open = false;
+            self.line.text(foot);
+        }
+    }
+
+    /// Everything that is not written yet.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.line.spill(0, &mut self.out)?;
+        self.out.flush()
+    }
+}
