@@ -89,7 +89,8 @@ pub(crate) fn put_new_flow(message: &mut Message, flow: &NewFlow) {
         }
     }
     let mut settings = flow.settings.clone();
-    settings.status = Some(settings.status.unwrap_or_default() | Status::CONFIRMED);
+    // A status that is not given must not be sent: it would take bits away from a flow that exists.
+    settings.status = settings.status.map(|status| status | Status::CONFIRMED);
     put_settings(message, &settings, flow.helper_info.as_deref());
 }
 
