@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use conntrack::{DccpRole, EventKind, Flow, Layer4, Protocol, ProtocolState, Status};
 
-use super::flow::{layer4, state_name};
+use super::flow::state_name;
 use crate::classic::Line;
 
 /// What is to be done with a flow when it is read back.
@@ -86,7 +86,7 @@ fn push_layer4(line: &mut Line, flow: &Flow<'_>) {
         None => line.number(protocol.0),
     }
     line.byte(b' ');
-    match (layer4(&flow.original), layer4(&flow.reply)) {
+    match (flow.original.layer4, flow.reply.layer4) {
         (
             Layer4::Ports { source, destination },
             Layer4::Ports { source: reply_source, destination: reply_destination },

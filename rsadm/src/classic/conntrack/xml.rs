@@ -200,10 +200,11 @@ fn push_when(line: &mut Line, when: u64) {
     });
 }
 
-/// Appends an expectation with its newline, as a listing shows it.
-pub fn expectation(line: &mut Line, expectation: &Expectation<'_>) {
+/// Appends an expectation with its newline, as a listing shows it. `when` is the time of day, if
+/// that is to be shown.
+pub fn expectation(line: &mut Line, expectation: &Expectation<'_>, when: Option<u64>) {
     line.text("<flow>");
-    push_expectation(line, expectation, None);
+    push_expectation(line, expectation, when);
     line.text("</flow>\n");
 }
 

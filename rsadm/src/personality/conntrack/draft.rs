@@ -114,8 +114,8 @@ impl Order {
         let mut flow = NewFlow::new(original, self.timeout.unwrap_or_default());
         flow.reply = reply;
         flow.zone = self.zone;
-        flow.source_nat = nat_request(self.source_nat);
-        flow.destination_nat = nat_request(self.destination_nat);
+        flow.source_nat = self.nat_request(self.source_nat);
+        flow.destination_nat = self.nat_request(self.destination_nat);
         let settings = &mut flow.settings;
         settings.state = self.state(None);
         if self.given.has(Aspect::Status) {
@@ -128,6 +128,14 @@ impl Order {
             settings.labels = Some(labels.into());
         }
         flow
+    }
+
+    /// Of protocols without ports the kernel would take the port for something else.
+    fn nat_request(&self, nat: Nat) -> Option<NatRequest> {
+        let port = nat.port.filter(|_| self.protocol_number().has_ports());
+        let addresses = nat.address.map(|address| address..=address);
+        let ports = port.map(|port| port..=port);
+        addresses.is_some().then_some(NatRequest { addresses, ports })
     }
 
     /// The state to give to a flow, which may have one already.
@@ -302,6 +310,10 @@ impl Order {
                 _ => Condition::DccpState(DccpState(state)),
             });
         }
+        // Of those that make one it is no condition.
+        if let Some(timeout) = self.timeout.filter(|_| self.command == Some(Command::Delete)) {
+            and(Condition::custom("timeout", move |flow| flow.timeout == Some(timeout)));
+        }
         if self.given.has(Aspect::Status) {
             let value = Status::from_bits_retain(self.status.set);
             let mask = value | Status::from_bits_retain(self.status.unset);
@@ -363,13 +375,6 @@ fn same(now: &ProtocolState, wanted: &ProtocolState) -> bool {
         (ProtocolState::Dccp(now), ProtocolState::Dccp(wanted)) => now.state == wanted.state,
         (now, wanted) => now == wanted,
     }
-}
-
-fn nat_request(nat: Nat) -> Option<NatRequest> {
-    let Nat { address, port } = nat;
-    let addresses = address.map(|address| address..=address);
-    let ports = port.map(|port| port..=port);
-    (addresses.is_some() || ports.is_some()).then_some(NatRequest { addresses, ports })
 }
 
 /// Whether the source (the original direction's sender) or the destination (the reply's) is

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use conntrack::{Event, EventKind, Filter, Groups, Origin, Subscription};
+use conntrack::{Event, EventKind, Expectation, Filter, Groups, Origin, Subscription};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
@@ -69,8 +69,7 @@ impl<D: Directory, O: Write + Send, E: Write> Tool<D, O, E> {
 
     /// Shows an event; whether it was one to show.
     fn event(&mut self, event: &Event<'_>, filter: &Filter) -> Result<bool> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let when = self.out.has(words::TIMESTAMP).then_some(now.as_nanos() as u64);
+        let when = self.time();
         let (as_xml, as_save) = (self.out.has(words::XML), self.out.has(words::SAVE));
         match event {
             Event::Flow { kind, flow, origin } if filter.matches(flow) => {
@@ -103,6 +102,21 @@ impl<D: Directory, O: Write + Send, E: Write> Tool<D, O, E> {
         }
         self.out.flush()?;
         Ok(true)
+    }
+
+    /// Writes an expectation of a listing, with the time of day if that is asked for.
+    pub(super) fn show_expectation(&mut self, expected: &Expectation<'_>) -> Result<()> {
+        let when = self.time();
+        if !self.out.has(words::XML) {
+            self.push_time(when, push_plain_time);
+        }
+        Ok(self.out.expectation(expected, when)?)
+    }
+
+    /// The time of day, if it is to be shown.
+    fn time(&self) -> Option<u64> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.out.has(words::TIMESTAMP).then_some(now.as_nanos() as u64)
     }
 
     fn push_time(&mut self, when: Option<u64>, push: fn(&mut Line, u64)) {

@@ -54,7 +54,11 @@ fn words(line: &[u8]) -> Result<Vec<Vec<u8>>, Stop> {
                 escaped = false;
             }
             b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
+            b'"' if quoted => {
+                quoted = false;
+                add(&mut words, std::mem::take(&mut word))?;
+            }
+            b'"' => quoted = true,
             b' ' | b'\t' | b'\n' if !quoted => {
                 if !word.is_empty() {
                     add(&mut words, std::mem::take(&mut word))?;
@@ -104,7 +108,8 @@ mod tests {
         assert_eq!(split("-D -s 1.1.1.1\n  \t-F\n"), "-D|-s|1.1.1.1;-F");
         assert_eq!(split("# comment\n\n   # another\n \n-F\n"), "-F");
         assert_eq!(split("-D \"a b\" \"c\\\"d\" e\\f\n"), "-D|a b|c\"d|e\\f");
-        assert_eq!(split("-D a\"b c\"d\n"), "-D|ab cd");
+        assert_eq!(split("-D a\"b c\"d\n"), "-D|ab c|d");
+        assert_eq!(split("-F \"\"\n"), "-F|");
         assert_eq!(split("-F"), "-F");
         assert_eq!(split("-F \"a b\n-F\n"), "-F|a b\n;-F");
     }

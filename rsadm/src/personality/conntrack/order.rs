@@ -162,6 +162,10 @@ impl Order {
 
     /// A mask is for an address.
     fn check_masks(&self) -> Result<(), Stop> {
+        // Of other lists than the table nobody looks at it.
+        if self.table.is_some() {
+            return Ok(());
+        }
         for (mask, addresses, name) in [
             (Aspect::MaskSource, [Aspect::Source, Aspect::TupleSource], "src"),
             (Aspect::MaskDestination, [Aspect::Destination, Aspect::TupleDestination], "dst"),
@@ -433,12 +437,21 @@ impl Order {
     }
 
     fn change_labels(&mut self, change: LabelChange) -> Result<(), Stop> {
-        match self.label_change.replace(change) {
-            None => Ok(()),
-            Some(_) => {
-                Err(Stop::refused("cannot use --label-add and --label-del at the same time"))
+        let both = match (self.label_change, change) {
+            (None, change) => change,
+            (Some(LabelChange::Add(some)), LabelChange::Add(more)) => {
+                LabelChange::Add(Labels(some.0 | more.0))
             }
-        }
+            (Some(LabelChange::Delete(some)), LabelChange::Delete(more)) => {
+                LabelChange::Delete(Labels(some.0 | more.0))
+            }
+            _ => {
+                let text = "cannot use --label-add and --label-del at the same time";
+                return Err(Stop::refused(text));
+            }
+        };
+        self.label_change = Some(both);
+        Ok(())
     }
 }
 
@@ -468,7 +481,7 @@ impl<D: Directory, W: Write> Names<'_, D, W> {
     fn labels(&mut self, names: &[u8]) -> Result<Labels, Stop> {
         self.open_label_map();
         let mut labels = Labels::NONE;
-        for name in names.split(|byte| *byte == b',').filter(|name| !name.is_empty()) {
+        for name in names.split(|byte| *byte == b',') {
             let bit = self.shared.label_map.as_ref().and_then(|map| map.bit(name));
             let bit = bit.ok_or_else(|| Stop::usage([b"unknown label '", name, b"'"].concat()))?;
             // No flow has a label beyond those of the kernel.

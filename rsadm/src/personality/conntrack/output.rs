@@ -69,11 +69,15 @@ impl<O: Write> Output<O> {
         self.line.spill(PIECE, &mut self.out)
     }
 
-    /// Writes an expectation of a listing.
-    pub(super) fn expectation(&mut self, expected: &Expectation<'_>) -> io::Result<()> {
+    /// Writes an expectation of a listing; `when` is for XML.
+    pub(super) fn expectation(
+        &mut self,
+        expected: &Expectation<'_>,
+        when: Option<u64>,
+    ) -> io::Result<()> {
         if self.has(words::XML) {
             self.begin(xml::EXPECTATIONS_HEAD);
-            xml::expectation(&mut self.line, expected);
+            xml::expectation(&mut self.line, expected, when);
         } else {
             expectation::expectation(&mut self.line, expected);
         }

@@ -219,7 +219,6 @@ fn footer(command: Command, count: u64) -> Option<String> {
         Command::Delete => "flow entries have been deleted.",
         Command::Event => "flow events have been shown.",
         Command::ListExpectations | Command::DeleteExpectation => "expectations have been shown.",
-        Command::CreateExpectation => "expectations have been created.",
         Command::ExpectationEvents => "expectation events have been shown.",
         _ => return None,
     };

@@ -66,6 +66,7 @@ impl<D: Directory, O: Write + Send, E: Write> Tool<D, O, E> {
             Command::ListExpectations => return self.list_expectations(order).map(Some),
             Command::CreateExpectation => {
                 self.client()?.create_expectation(&order.expectation())?;
+                return Ok(None);
             }
             Command::DeleteExpectation => {
                 self.client()?.delete_expectation(&order.expectation_tuple().into())?;
@@ -234,7 +235,7 @@ impl<D: Directory, O: Write + Send, E: Write> Tool<D, O, E> {
         let family = Some(order.family.unwrap_or(Family::Ipv4));
         let expectations = self.client()?.expectations(family)?;
         for expectation in &expectations {
-            self.out.expectation(expectation)?;
+            self.show_expectation(expectation)?;
         }
         self.out.end(xml::EXPECTATIONS_FOOT);
         Ok(expectations.len() as u64)
@@ -243,7 +244,7 @@ impl<D: Directory, O: Write + Send, E: Write> Tool<D, O, E> {
     fn get_expectation(&mut self, order: &Order) -> Result<Option<u64>> {
         let key = order.expectation_tuple().into();
         let expectation = self.client()?.expectation(&key)?;
-        self.out.expectation(&expectation)?;
+        self.show_expectation(&expectation)?;
         Ok(None)
     }
 }

@@ -1,0 +1,62 @@
+//! Debian's conntrack and the personality, compared on real kernels: both outputs, the exit status
+//! and the table that is left, to the byte.
+
+use std::process::ExitCode;
+
+use testbed::harness::{Case, Context, Need, Outcome};
+
+#[path = "conntrack_tool/changes.rs"]
+mod changes;
+#[path = "conntrack_tool/events.rs"]
+mod events;
+#[path = "conntrack_tool/expectations.rs"]
+mod expectations;
+#[path = "conntrack_tool/harms.rs"]
+mod harms;
+#[path = "conntrack_tool/labels.rs"]
+mod labels;
+#[path = "conntrack_tool/listings.rs"]
+mod listings;
+#[path = "conntrack_tool/load.rs"]
+mod load;
+#[path = "conntrack_tool/pair.rs"]
+mod pair;
+#[path = "conntrack_tool/tables.rs"]
+mod tables;
+#[path = "conntrack_tool/usage.rs"]
+mod usage;
+
+const NEEDS: &[Need] = &[Need::Reference("conntrack")];
+
+const fn case(name: &'static str, run: fn(&Context) -> Outcome) -> Case {
+    Case { name, needs: NEEDS, run }
+}
+
+fn main() -> ExitCode {
+    testbed::harness::main(&[
+        case("conntrack_usage_every_command_with_every_option", usage::every_option),
+        case("conntrack_usage_protocols", usage::protocols),
+        case("conntrack_usage_spelling", usage::spelling),
+        case("conntrack_usage_values", usage::values),
+        case("conntrack_usage_help_and_version", usage::help_and_version),
+        case("conntrack_listings_forms", listings::forms),
+        case("conntrack_listings_filters", listings::filters),
+        case("conntrack_listings_counters", listings::counters),
+        case("conntrack_listings_without_flows", listings::without_flows),
+        case("conntrack_listings_without_privilege", listings::without_privilege),
+        case("conntrack_changes_creation", changes::creation),
+        case("conntrack_changes_updates", changes::updates),
+        case("conntrack_changes_deletion", changes::deletion),
+        case("conntrack_changes_get", changes::get),
+        case("conntrack_load_files", load::files),
+        case("conntrack_load_saved_tables", load::saved_tables),
+        case("conntrack_expectations", expectations::all),
+        case("conntrack_labels", labels::all),
+        case("conntrack_events_of_changes", events::of_changes),
+        case("conntrack_events_of_traffic", events::of_traffic),
+        case("conntrack_events_filtered", events::filtered),
+        case("conntrack_events_lost", events::lost),
+        case("conntrack_harms_are_not_done", harms::are_not_done),
+        case("conntrack_harms_meant", harms::what_was_meant),
+    ])
+}
