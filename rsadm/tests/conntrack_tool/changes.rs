@@ -46,7 +46,7 @@ pub(crate) fn creation(ctx: &Context) -> Outcome {
             for setting in settings {
                 // Of other protocols conntrack does not send the port.
                 let other = ["udplite", "sctp", "dccp"].iter().any(|name| protocol.contains(name));
-                if other && setting.contains(":") && !setting.contains("::") {
+                if other && setting.contains(':') && !setting.contains("::") {
                     continue;
                 }
                 pair.compare_lines(&format!(
@@ -228,7 +228,13 @@ pub(crate) fn deletion(ctx: &Context) -> Outcome {
 -D -z
 -F
 -F conntrack",
-    )
+    )?;
+    _ = std::fs::write("/proc/sys/net/netfilter/nf_conntrack_timestamp", "1");
+    pair.start_from(SMALL)?;
+    for form in ["ktimestamp", "ktimestamp,id,extended", "xml,ktimestamp", "timestamp", "labels"] {
+        pair.compare_lines(&format!("-D -o {form}\n-U -f ipv4 -m 9 -o {form}"))?;
+    }
+    Ok(())
 }
 
 pub(crate) fn get(ctx: &Context) -> Outcome {

@@ -193,7 +193,12 @@ impl Order {
         match switch {
             Switch::Verb(verb) => self.verb(verb, following)?,
             Switch::Address(aspect) => self.address(aspect, text)?,
-            Switch::Number(aspect) => self.number(aspect, text),
+            Switch::Number(aspect) => {
+                // By its name, the option does not need one to be taken.
+                let number =
+                    value.ok_or_else(|| Stop::usage("option `--id' requires an argument"))?;
+                self.number(aspect, number);
+            }
             Switch::Nat(aspect) => self.nat(aspect, following)?,
             // It has been read where the protocol's options are known.
             Switch::Protocol => {}
@@ -520,4 +525,189 @@ fn role(text: &[u8]) -> Result<u32, Stop> {
         return Ok(1);
     }
     Err(Stop::quoting("Unknown DCCP role", text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    struct Names;
+
+    impl Directory for Names {
+        fn protocol(&mut self, name: &[u8]) -> Option<u8> {
+            (name == b"esp").then_some(50)
+        }
+
+        fn labels(&mut self) -> io::Result<LabelMap> {
+            Ok(LabelMap::parse(b"1 one\n2 two\n"))
+        }
+    }
+
+    /// What a line is read as, or the message and status, with warnings in front.
+    fn read(line: &str) -> Result<Order, String> {
+        let words = std::iter::once("conntrack").chain(line.split(' '));
+        let mut warnings = Vec::new();
+        let words = words.map(str::as_bytes).collect();
+        Order::read(words, false, &mut Shared::default(), &mut Names, &mut warnings).map_err(
+            |stop| {
+                let text = [warnings, stop.message].concat();
+                format!("{} {}", stop.status, String::from_utf8_lossy(&text))
+            },
+        )
+    }
+
+    fn complaint(line: &str) -> String {
+        read(line).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_line_with_everything() {
+        let order = read("-L -s 10.0.0.0/8 -r fd00::1");
+        assert_eq!(order.err().as_deref(), Some("2 mismatched address family"));
+        let order = read(
+            "-D con -s 10.0.0.0/8 -d 10.1 -r 1.1.1.1 -q 2.2.2.2 -p tcp --sport 80 --state CLOSE -m \
+             5/7 -u ASSURED,!SEEN_REPLY -w 0x10 --orig-zone 1 --reply-zone 2 -n 3.3.3.3:99 -l one,two",
+        )
+        .expect("a line");
+        assert_eq!(order.command, Some(Command::Delete));
+        assert_eq!(order.family, Some(Family::Ipv4));
+        assert_eq!(order.mask.source, "255.0.0.0".parse().ok());
+        assert_eq!(order.original.destination, "10.0.0.1".parse().ok());
+        assert_eq!(order.protocol.map(|(number, _)| number), Some(6));
+        assert_eq!(order.fields.short(Field::OriginalSource), Some(80));
+        assert_eq!(order.fields.get(Field::State), Some(8));
+        assert_eq!((order.mark.value, order.mark.mask), (5, 7));
+        assert_eq!(order.status, Statuses { set: 4, unset: 2 });
+        assert_eq!(
+            (order.zone, order.original_zone, order.reply_zone),
+            (Some(16), Some(1), Some(2))
+        );
+        assert_eq!(order.source_nat.port, Some(99));
+        assert_eq!(order.labels, Labels(0b110));
+    }
+
+    #[test]
+    fn tables() {
+        assert_eq!(read("-L exp").map(|order| order.command), Ok(Some(Command::ListExpectations)));
+        assert_eq!(read("-L dy").map(|order| order.table), Ok(Some(Table::Dying)));
+        assert_eq!(complaint("-D dying").lines().count(), 1);
+        assert_eq!(complaint("-L foo"), "2 unknown type `foo'");
+        assert_eq!(complaint("-U expect"), "2 Can't do --update on expectations");
+        assert_eq!(complaint("-L -D"), "2 Invalid commands combination");
+        assert_eq!(read("foo").map(|order| order.command), Ok(None));
+    }
+
+    #[test]
+    fn the_order_of_complaints() {
+        assert_eq!(complaint("-I -s foo -q"), "2 Invalid IP address `foo'");
+        assert_eq!(
+            complaint("-I -s 1.1.1.1 -j -n"),
+            "2 cannot specify `--src-nat' or `--dst-nat' with `--any-nat'"
+        );
+        assert_eq!(complaint("-I -p tcp -t 5"), "2 you have to specify `--src' and `--dst'");
+        assert_eq!(
+            complaint("-L --mask-src 1.1.1.1 -p tcp --mask-port-src 5"),
+            "2 Illegal option `--mask-port-src' with this command"
+        );
+        assert_eq!(complaint("-L --mask-src 1.1.1.1"), "2 Can't use --mask-src without --src");
+        assert_eq!(complaint("-L -p tcp --sport 5 -p icmp"), "");
+        assert_eq!(complaint("-L --sport 5 -p tcp"), "2 unknown option `--sport'");
+        assert_eq!(
+            complaint("-L -a x -u SRC_NAT,foo"),
+            "2 WARNING: ignoring -a, deprecated option.\n\
+             WARNING: ignoring SRC_NAT, use --src-nat instead\nBad parameter `foo'"
+        );
+        assert_eq!(
+            complaint("-L -o save,id"),
+            "1 cannot combine save output with any other output type, use -o save only"
+        );
+        assert_eq!(complaint("-L -l three"), "2 unknown label 'three'");
+        assert_eq!(complaint("-D --id"), "2 option `--id' requires an argument");
+    }
+
+    #[test]
+    fn protocols() {
+        for (name, number) in [("tcp", 6), ("UDP", 17), ("esp", 50), ("0x11", 17), ("255", 255)] {
+            let order = read(&format!("-L -p {name}")).expect(name);
+            assert_eq!(order.protocol.map(|(number, _)| number), Some(number), "{name}");
+        }
+        for name in ["256", "-1", "foo", "6x", "ESP"] {
+            assert_eq!(
+                complaint(&format!("-L -p {name}")),
+                format!("2 `{name}' unsupported protocol")
+            );
+        }
+    }
+
+    /// Words that mean something, in any order.
+    const WORDS: [&str; 40] = [
+        "-L",
+        "-D",
+        "-I",
+        "-U",
+        "-G",
+        "-E",
+        "-F",
+        "-h",
+        "-V",
+        "expect",
+        "dying",
+        "-s",
+        "-d",
+        "-r",
+        "-p",
+        "tcp",
+        "icmp",
+        "sctp",
+        "--sport",
+        "--state",
+        "ESTABLISHED",
+        "-n",
+        "-g",
+        "10.0.0.1:80",
+        "[fd00::1]:80",
+        "10.0.0.0/8",
+        "-u",
+        "ASSURED,!x",
+        "-m",
+        "5/7",
+        "-o",
+        "xml,id",
+        "-l",
+        "one",
+        "--label-del",
+        "-t",
+        "99",
+        "--",
+        "--mask-src",
+        "-zq",
+    ];
+
+    proptest! {
+        #[test]
+        fn any_words_are_read_or_refused(words: Vec<Vec<u8>>, posix: bool) {
+            let words = words.iter().map(Vec::as_slice).collect();
+            _ = Order::read(words, posix, &mut Shared::default(), &mut Names, &mut Vec::new());
+        }
+
+        #[test]
+        fn known_words_in_any_order_are_read_or_refused(
+            places in prop::collection::vec(0..WORDS.len(), 0..12)
+        ) {
+            let words = places.into_iter().map(|place| WORDS[place].as_bytes());
+            let words = std::iter::once(b"conntrack".as_slice()).chain(words).collect();
+            let read = Order::read(words, false, &mut Shared::default(), &mut Names, &mut Vec::new());
+            if let Ok(order) = read {
+                // What can be read can be asked for.
+                _ = order.filter();
+                _ = order.new_flow();
+                _ = order.key();
+                _ = order.expectation();
+            }
+        }
+    }
 }

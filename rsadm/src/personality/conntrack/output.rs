@@ -19,13 +19,22 @@ pub(super) struct Output<O> {
     line: Line,
     mask: u32,
     format: Format,
+    /// That of flows that were changed: neither their times nor their labels are shown.
+    changed: Format,
     /// XML has begun, and has to be ended.
     open: bool,
 }
 
 impl<O: Write> Output<O> {
     pub(super) fn new(out: O) -> Self {
-        Self { out, line: Line::default(), mask: 0, format: Format::default(), open: false }
+        Self {
+            out,
+            line: Line::default(),
+            mask: 0,
+            format: Format::default(),
+            changed: Format::default(),
+            open: false,
+        }
     }
 
     /// Takes the form that was asked for.
@@ -39,6 +48,7 @@ impl<O: Write> Output<O> {
             verbatim: true,
             labels: label_map,
         };
+        self.changed = Format { timestamps: false, labels: None, ..self.format };
     }
 
     pub(super) fn has(&self, form: u32) -> bool {
@@ -51,21 +61,13 @@ impl<O: Write> Output<O> {
         if self.mask & words::XML != 0 {
             self.begin(xml::HEAD);
         }
-        self.flow(flow, EventKind::New)
+        push(&mut self.line, flow, EventKind::New, self.mask, &self.format);
+        self.line.spill(PIECE, &mut self.out)
     }
 
-    /// Writes a flow. What would make it is saved, or what would delete it where it was deleted.
-    #[inline]
-    pub(super) fn flow(&mut self, flow: &Flow<'_>, saved_as: EventKind) -> io::Result<()> {
-        let Self { line, format, .. } = self;
-        match self.mask {
-            mask if mask & words::XML != 0 => xml::flow(line, flow, format),
-            mask if mask & words::SAVE != 0 => {
-                save::flow(line, saved_as, flow);
-                line.byte(b'\n');
-            }
-            _ => text::flow(line, flow, format),
-        }
+    /// Writes a flow that was changed.
+    pub(super) fn changed(&mut self, flow: &Flow<'_>, how: EventKind) -> io::Result<()> {
+        push(&mut self.line, flow, how, self.mask, &self.changed);
         self.line.spill(PIECE, &mut self.out)
     }
 
@@ -109,5 +111,19 @@ impl<O: Write> Output<O> {
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.line.spill(0, &mut self.out)?;
         self.out.flush()
+    }
+}
+
+/// Appends a flow in the form that was asked for. It is saved as what would make it, or delete it
+/// where it was deleted.
+#[inline]
+fn push(line: &mut Line, flow: &Flow<'_>, saved_as: EventKind, mask: u32, format: &Format) {
+    if mask & words::XML != 0 {
+        xml::flow(line, flow, format);
+    } else if mask & words::SAVE != 0 {
+        save::flow(line, saved_as, flow);
+        line.byte(b'\n');
+    } else {
+        text::flow(line, flow, format);
     }
 }

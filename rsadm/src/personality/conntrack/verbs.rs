@@ -140,7 +140,7 @@ impl<D: Directory, O: Write + Send, E: Write> Tool<D, O, E> {
             }
             let (client, out) = self.client_and_output()?;
             match client.flow(&key) {
-                Ok(flow) => out.flow(&flow, EventKind::New)?,
+                Ok(flow) => out.changed(&flow, EventKind::New)?,
                 Err(error) if is_missing(&error) => continue,
                 Err(error) => return Err(error.into()),
             }
@@ -155,7 +155,7 @@ impl<D: Directory, O: Write + Send, E: Write> Tool<D, O, E> {
         let mut shown = Ok(());
         let deletion = client.delete_matching(&filter, |flow| {
             if shown.is_ok() {
-                shown = out.flow(flow, EventKind::Destroy);
+                shown = out.changed(flow, EventKind::Destroy);
             }
         })?;
         shown?;
