@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         case("conntrack_listings_without_flows", listings::without_flows),
         case("conntrack_listings_without_privilege", listings::without_privilege),
         case("conntrack_changes_creation", changes::creation),
+        case("conntrack_changes_addition", changes::addition),
         case("conntrack_changes_updates", changes::updates),
         case("conntrack_changes_deletion", changes::deletion),
         case("conntrack_changes_get", changes::get),

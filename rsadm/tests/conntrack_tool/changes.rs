@@ -6,6 +6,15 @@ use crate::pair::Pair;
 use crate::tables::{MIXED, SMALL};
 
 pub(crate) fn creation(ctx: &Context) -> Outcome {
+    create(ctx, "-I")
+}
+
+/// Of what does not exist: `-A` of what does differs.
+pub(crate) fn addition(ctx: &Context) -> Outcome {
+    create(ctx, "-A")
+}
+
+fn create(ctx: &Context, verb: &str) -> Outcome {
     let mut pair = Pair::new(ctx, SMALL)?;
     let protocols = [
         "-p tcp --sport 5 --dport 6 --state ESTABLISHED",
@@ -41,32 +50,29 @@ pub(crate) fn creation(ctx: &Context) -> Outcome {
         "-t 50000 -g 8.8.8.8:88 -n",
         "-t 50000 -n fd00::9",
     ];
-    for verb in ["-I", "-A"] {
-        for protocol in protocols {
-            for setting in settings {
-                // Of other protocols conntrack does not send the port.
-                let other = ["udplite", "sctp", "dccp"].iter().any(|name| protocol.contains(name));
-                if other && setting.contains(':') && !setting.contains("::") {
-                    continue;
-                }
-                pair.compare_lines(&format!(
-                    "{verb} -s 10.1.0.1 -d 10.1.0.2 {protocol} {setting}"
-                ))?;
+    for protocol in protocols {
+        for setting in settings {
+            // Of other protocols conntrack does not send the port.
+            let other = ["udplite", "sctp", "dccp"].iter().any(|name| protocol.contains(name));
+            if other && setting.contains(':') && !setting.contains("::") {
+                continue;
             }
-            for addresses in [
-                "-s fd00:1::1 -d fd00:1::2",
-                "-r 10.1.0.2 -q 10.1.0.1",
-                "-s 10.1.0.1 -d 10.1.0.2 -r 10.1.0.9",
-                "-s 10.1.0.1 -d 10.1.0.2 -r 10.1.0.9 -q 10.1.0.1",
-                "-s 10.1.0.1 -r 10.1.0.2 -q 10.1.0.1",
-                "-s 10.1.0.1",
-                "-s 10.1.0.1/24 -d 10.1.0.2",
-            ] {
-                pair.compare_lines(&format!("{verb} {addresses} {protocol} -t 50000"))?;
-            }
+            pair.compare_lines(&format!("{verb} -s 10.1.0.1 -d 10.1.0.2 {protocol} {setting}"))?;
         }
-        pair.compare_lines(&format!(
-            "\
+        for addresses in [
+            "-s fd00:1::1 -d fd00:1::2",
+            "-r 10.1.0.2 -q 10.1.0.1",
+            "-s 10.1.0.1 -d 10.1.0.2 -r 10.1.0.9",
+            "-s 10.1.0.1 -d 10.1.0.2 -r 10.1.0.9 -q 10.1.0.1",
+            "-s 10.1.0.1 -r 10.1.0.2 -q 10.1.0.1",
+            "-s 10.1.0.1",
+            "-s 10.1.0.1/24 -d 10.1.0.2",
+        ] {
+            pair.compare_lines(&format!("{verb} {addresses} {protocol} -t 50000"))?;
+        }
+    }
+    pair.compare_lines(&format!(
+        "\
 {verb} -s 10.1.0.1 -d 10.1.0.2 -p udp --sport 5 --dport 6 --reply-port-src 7 --reply-port-dst 8 -t 50000
 {verb} -s 10.1.0.1 -d 10.1.0.2 -p udp --reply-port-src 7 --reply-port-dst 8 -t 50000
 {verb} -s 10.1.0.1 -d 10.1.0.2 -r 10.1.0.9 -q 10.1.0.1 -p udp --sport 5 --dport 6 --reply-port-src 7 --reply-port-dst 5 -t 50000
@@ -88,8 +94,7 @@ pub(crate) fn creation(ctx: &Context) -> Outcome {
 {verb} -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 5 -n 10.1.0.1
 {verb} -s fd00:1::1 -d fd00:1::2 -p udp --sport 5 --dport 6 -t 50000 -n [fd00::9]:99
 {verb} -s fd00:1::1 -d fd00:1::2 -p udp --sport 5 --dport 6 -t 50000 -g fd00::9"
-        ))?;
-    }
+    ))?;
     // What exists already; `-A` of such differs.
     pair.compare_lines(
         "\

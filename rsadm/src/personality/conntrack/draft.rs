@@ -328,7 +328,8 @@ impl Order {
             });
         }
         if let Some(zone) = self.zone {
-            and(Condition::Zone(zone));
+            // Kernels without zones refuse to look for one: this keeps the question from them.
+            and(Condition::Any(vec![Condition::Zone(zone)]));
         }
         for (direction, zone) in
             [(Direction::Original, self.original_zone), (Direction::Reply, self.reply_zone)]
