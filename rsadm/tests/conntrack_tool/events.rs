@@ -26,34 +26,20 @@ struct Heard {
 
 impl Listener {
     fn start(pair: &Pair<'_>, tool: Tool, line: &str) -> Result<Self> {
+        let before = listening()?;
         let mut command = pair.command(tool);
         command.args(split(line)).stdin(Stdio::null());
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let listener = Self { child };
-        listener.wait_for_subscription()?;
-        Ok(listener)
-    }
-
-    /// The kernel lists the groups of each netlink socket with the process that has it.
-    fn wait_for_subscription(&self) -> Result<()> {
         let end = Instant::now() + PATIENCE;
-        let process = self.child.id().to_string();
-        while Instant::now() < end {
-            let sockets = std::fs::read_to_string("/proc/net/netlink")?;
-            let listens = sockets.lines().any(|row| {
-                let columns: Vec<_> = row.split_whitespace().collect();
-                columns.get(1) == Some(&"12")
-                    && columns.get(3).is_some_and(|groups| *groups != "00000000")
-            });
-            // Both listen through the same kind of socket: the ports differ from the process only
-            // for further sockets of it, so that the groups are what there is to look at.
-            if listens && !process.is_empty() {
-                std::thread::sleep(Duration::from_millis(100));
-                return Ok(());
+        while listening()? == before {
+            if Instant::now() > end {
+                return Err(Failure::Failed(format!("{line} does not listen")));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        Err(Failure::Failed("it does not listen".into()))
+        // Groups are joined one after the other.
+        std::thread::sleep(Duration::from_millis(150));
+        Ok(Self { child })
     }
 
     fn end(mut self, signal: Signal) -> Result<Heard> {
@@ -69,6 +55,17 @@ impl Listener {
         }
         Ok(Heard { out, err, status: self.child.wait()?.code() })
     }
+}
+
+/// How many sockets of netfilter listen in this namespace.
+fn listening() -> Result<usize> {
+    let sockets = std::fs::read_to_string("/proc/net/netlink")?;
+    let listens = |row: &&str| {
+        let columns: Vec<_> = row.split_whitespace().collect();
+        columns.get(1) == Some(&"12")
+            && columns.get(3).is_some_and(|groups| groups.bytes().any(|digit| digit != b'0'))
+    };
+    Ok(sockets.lines().filter(listens).count())
 }
 
 /// Events without what differs between two runs: ports of sockets, times.
@@ -251,7 +248,7 @@ pub(crate) fn lost(ctx: &Context) -> Outcome {
     let line =
         |port| format!("-I -s 10.0.0.1 -d 10.0.0.2 -p udp --sport {port} --dport 6 -t 5000\n");
     let script: String = (1..2000).map(line).collect();
-    pair.run(Tool::Reference, &["-R", "-"], script.as_bytes())?;
+    pair.load(Tool::Reference, script.as_bytes())?;
     pair.client().flush()?;
     kill_process(process, Signal::CONT)?;
     let heard = listener.end(Signal::INT)?;

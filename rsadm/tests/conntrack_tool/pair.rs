@@ -4,6 +4,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use conntrack::{Client, Filter, Flow, ProtocolState};
 use testbed::harness::{Context, Failure};
@@ -13,6 +14,13 @@ pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
 /// A second may pass between the two; then both are asked again.
 const ATTEMPTS: usize = 12;
+
+/// The file of the commands that make a table, and of those that are compared.
+const COMMANDS: &str = "/run/commands";
+const COMPARED: &str = "/run/compared";
+
+/// A table of this age looks as it did when it was made, see [`without_ages`].
+const YOUNG: Duration = Duration::from_secs(7);
 
 /// One of the two programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +37,8 @@ pub(crate) struct Pair<'a> {
     client: Client,
     /// Lines for `-R` that make the table, those that this kernel can carry out.
     script: String,
+    /// What the table looks like when it is made, and when that was; none if it has changed.
+    fresh: Option<(Vec<String>, Instant)>,
 }
 
 impl<'a> Pair<'a> {
@@ -40,7 +50,7 @@ impl<'a> Pair<'a> {
         }
         let reference = ctx.reference("conntrack").get_program().into();
         let client = Client::connect()?;
-        let mut pair = Self { ctx, reference, ours, client, script: String::new() };
+        let mut pair = Self { ctx, reference, ours, client, script: String::new(), fresh: None };
         pair.start_from(script)?;
         Ok(pair)
     }
@@ -51,7 +61,7 @@ impl<'a> Pair<'a> {
         self.client.flush()?;
         self.script.clear();
         for line in script.lines() {
-            let made = self.run(Tool::Reference, &["-R", "-"], line.as_bytes())?;
+            let made = self.load(Tool::Reference, line.as_bytes())?;
             if made.code() == 0 {
                 self.script += line;
                 self.script += "\n";
@@ -64,12 +74,21 @@ impl<'a> Pair<'a> {
     pub(crate) fn reset(&mut self) -> Result<()> {
         self.client.flush()?;
         if !self.script.is_empty() {
-            let made = self.run(Tool::Reference, &["-R", "-"], self.script.as_bytes())?;
+            let made = self.load(Tool::Reference, self.script.as_bytes())?;
             if made.code() != 0 {
                 return self.ctx.fail(format!("no table from {}: {}", self.script, made.err()));
             }
         }
+        self.fresh = Some((self.table()?, Instant::now()));
         Ok(())
+    }
+
+    /// Makes the table again if it has changed, or is old enough to look otherwise.
+    fn refresh(&mut self) -> Result<()> {
+        match &self.fresh {
+            Some((_, made)) if made.elapsed() < YOUNG => Ok(()),
+            _ => self.reset(),
+        }
     }
 
     /// How many flows the table begins with.
@@ -91,6 +110,19 @@ impl<'a> Pair<'a> {
     pub(crate) fn run(&self, tool: Tool, words: &[&str], input: &[u8]) -> Result<Captured> {
         let mut command = self.command(tool);
         Ok(self.ctx.capture_with(command.args(words), input)?)
+    }
+
+    /// Has a program carry out commands.
+    pub(crate) fn load(&self, tool: Tool, commands: &[u8]) -> Result<Captured> {
+        // Not through standard input: conntrack opens it by a name that not every machine has.
+        std::fs::write(COMMANDS, commands)?;
+        self.run(tool, &["-R", COMMANDS], b"")
+    }
+
+    /// Runs both on a file of commands, each from the same table, and compares what they say and
+    /// what they leave.
+    pub(crate) fn compare_load(&mut self, commands: &[u8]) -> Result<()> {
+        self.compare(&["-R", COMPARED], commands)
     }
 
     /// Runs both on one table and compares what they say.
@@ -131,10 +163,15 @@ impl<'a> Pair<'a> {
         words: &[&str],
         input: &[u8],
     ) -> Result<(Captured, Vec<String>)> {
-        self.reset()?;
+        self.refresh()?;
+        if words.contains(&COMPARED) {
+            std::fs::write(COMPARED, input)?;
+        }
         let mut captured = self.run(tool, words, input)?;
         captured.stdout = without_ages(&without_ids(&captured.out())).into_bytes();
-        Ok((captured, self.table()?))
+        let table = self.table()?;
+        self.fresh = self.fresh.take().filter(|(before, _)| *before == table);
+        Ok((captured, table))
     }
 
     /// The table, in an order of its own, without what differs each time.
