@@ -8,6 +8,7 @@ use rsadm_netlink::Namespace;
 
 pub mod classic;
 mod cli;
+pub mod conntrack;
 mod deferred;
 mod failure;
 pub mod ipvs;
@@ -17,9 +18,10 @@ mod output;
 pub mod personality;
 mod usage;
 
-use cli::{Cli, Format, Noun};
+use cli::{Cli, Noun};
 use deferred::Deferred;
 use failure::Result;
+use output::Form;
 
 /// Bytes of output that are collected before they are written.
 const BUFFER: usize = 64 * 1024;
@@ -42,24 +44,26 @@ fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
         Ok(cli) => cli,
         Err(error) => return usage::tell(&error, &arguments),
     };
-    let Some(name) = global.netns else { return dispatch(noun, global.output) };
+    let form = Form::of(&global.output)?;
+    let Some(name) = global.netns else { return dispatch(noun, form) };
     let namespace: Namespace = match name.parse() {
         Ok(namespace) => namespace,
         Err(never) => match never {},
     };
-    namespace.run(|| dispatch(noun, global.output)).map_err(|error| namespace::failure(&error))?
+    namespace.run(|| dispatch(noun, form)).map_err(|error| namespace::failure(&error))?
 }
 
-fn dispatch(noun: Noun, format: Option<Format>) -> Result<()> {
-    let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
+fn dispatch(noun: Noun, form: Form) -> Result<()> {
+    let mut out = BufWriter::with_capacity(BUFFER, io::stdout());
     match noun {
-        Noun::Ipvs(Deferred(verb)) => ipvs::run(verb, format, &mut out)?,
+        Noun::Ipvs(Deferred(verb)) => ipvs::run(verb, form.plain()?, &mut out)?,
+        Noun::Conntrack(Deferred(verb)) => conntrack::run(verb, &form, &mut out)?,
         Noun::Completions { shell } => {
-            output::none(format)?;
+            output::none(form.plain()?)?;
             out.write_all(&usage::completions(shell))?;
         }
         Noun::Links { directory } => {
-            output::none(format)?;
+            output::none(form.plain()?)?;
             links::make(&directory)?;
         }
     }

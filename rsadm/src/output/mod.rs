@@ -4,13 +4,70 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::cli::Format;
+use crate::cli::{Detail, Format, Word};
 use crate::failure::{Failure, Result};
 
 mod progress;
 pub(crate) mod table;
 
 pub(crate) use progress::Progress;
+
+/// What `--output` asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Form {
+    format: Option<Format>,
+    details: Vec<Detail>,
+}
+
+impl Form {
+    /// Sorts the words; details are of classic text.
+    pub(crate) fn of(words: &[Word]) -> Result<Self> {
+        let mut form = Self::default();
+        for word in words {
+            match *word {
+                Word::Format(format) if form.format.is_none_or(|other| other == format) => {
+                    form.format = Some(format);
+                }
+                Word::Format(_) => {
+                    return Err(Failure::usage("--output takes one form of the output"));
+                }
+                Word::Detail(detail) => form.details.push(detail),
+            }
+        }
+        if form.details.is_empty() || form.format.is_none_or(|format| format == Format::Classic) {
+            return Ok(form);
+        }
+        Err(Failure::usage(
+            "extended, id, timestamp, ktimestamp, labels, xml and save go with classic output only",
+        )
+        .hint("the other forms have everything that these words would add"))
+    }
+
+    /// The form, for commands without details.
+    pub(crate) fn plain(&self) -> Result<Option<Format>> {
+        if self.details.is_empty() {
+            return Ok(self.format);
+        }
+        Err(Failure::usage(
+            "this command's output has the forms classic, table, json, ndjson, yaml",
+        ))
+    }
+
+    /// The form, if one was named.
+    pub(crate) fn format(&self) -> Option<Format> {
+        self.format
+    }
+
+    /// Whether this detail was asked for.
+    pub(crate) fn has(&self, detail: Detail) -> bool {
+        self.details.contains(&detail)
+    }
+
+    /// Whether any detail was asked for.
+    pub(crate) fn is_detailed(&self) -> bool {
+        !self.details.is_empty()
+    }
+}
 
 /// For commands that list nothing.
 pub(crate) fn none(format: Option<Format>) -> Result<()> {

@@ -1,0 +1,104 @@
+//! `rsadm conntrack delete` and `flush`.
+
+use std::io::Write;
+
+use conntrack::{Capabilities, Condition, Deletion, EventKind, Family, Filter};
+
+use super::arguments::Delete;
+use super::list::{self, Source};
+use super::show::Show;
+use super::{connect, flows, hint, say};
+use crate::failure::{Failure, Result};
+use crate::output::Form;
+
+/// How many refusals are told one by one.
+const TOLD: usize = 20;
+
+/// Deletes flows and shows those that are gone.
+pub(super) fn run(arguments: &Delete, form: &Form, out: &mut (impl Write + Send)) -> Result<()> {
+    let filter = arguments.filters.build()?;
+    if filter.is_empty() {
+        return Err(Failure::usage("delete which flows? Without a filter these are all")
+            .hint("`rsadm conntrack flush` deletes all"));
+    }
+    if arguments.explain {
+        return list::explain(&filter, form.plain()?.unwrap_or_default(), out);
+    }
+    let mut show = Show::begin(form, EventKind::Destroy, out)?;
+    if arguments.dry_run {
+        let count = list::flows(&mut connect()?, Source::Table, &filter, &mut show)?;
+        show.finish()?;
+        say(&format!("would delete {}; nothing was changed", flows(count)));
+        return Ok(());
+    }
+    let mut shown = Ok(());
+    let deletion = connect()?.delete_matching(&filter, |flow| {
+        if shown.is_ok() {
+            shown = show.flow(flow);
+        }
+    })?;
+    // Whoever does not read the list any more still wants the flows to be gone.
+    let shown = shown.and_then(|()| show.finish());
+    report(&deletion)?;
+    shown
+}
+
+/// Says what became of the flows.
+fn report(deletion: &Deletion) -> Result<()> {
+    let mut text = format!("deleted {}", flows(deletion.deleted));
+    if deletion.vanished > 0 {
+        text += &format!("; {} ended meanwhile", flows(deletion.vanished));
+    }
+    if deletion.refused.is_empty() && deletion.unknown.is_empty() {
+        say(&text);
+        return Ok(());
+    }
+    let mut lines: Vec<_> =
+        deletion.refused.iter().take(TOLD).map(|(_, refused)| refused.to_string()).collect();
+    let more = deletion.refused.len().saturating_sub(TOLD);
+    if more > 0 {
+        lines.push(format!("{more} more were refused"));
+    }
+    for key in deletion.unknown.iter().take(TOLD) {
+        lines.push(format!("the kernel's answer about {key} was lost"));
+    }
+    lines.push(text);
+    let failure = Failure::refused(lines.join("\n"));
+    Err(match deletion.refused.first().and_then(|(_, refused)| hint::hint(refused)) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    })
+}
+
+/// Deletes every flow, or every one of a family.
+pub(super) fn flush(family: Option<Family>, dry_run: bool) -> Result<()> {
+    let mut client = connect()?;
+    let filter = family.map_or_else(Filter::new, |family| Condition::Family(family).into());
+    let what = |count: usize| match family {
+        Some(family) => format!("{} of {family}", flows(count)),
+        None => flows(count),
+    };
+    if dry_run {
+        let mut found = client.flows(&filter)?;
+        let mut count = 0;
+        while found.next()?.is_some() {
+            count += 1;
+        }
+        say(&format!("would delete {}; nothing was changed", what(count)));
+        return Ok(());
+    }
+    let before = client.count()?;
+    let Some(family) = family else {
+        client.flush()?;
+        let after = client.count()?;
+        say(&format!("deleted all flows: {before} before, {after} after"));
+        return Ok(());
+    };
+    let deletion = client.flush_matching(&filter, &Capabilities::probe(), |_| {})?;
+    if deletion.in_one_request {
+        let after = client.count()?;
+        say(&format!("deleted all flows of {family}: {before} flows before, {after} after"));
+        return Ok(());
+    }
+    report(&deletion)
+}

@@ -1,0 +1,238 @@
+//! `rsadm conntrack get`, `create` and `update`.
+
+use std::io::Write;
+
+use conntrack::{
+    Client, Dccp, DccpState, EventKind, Flow, FlowPatch, LabelsChange, NewFlow, Protocol,
+    ProtocolState, Sctp, SctpState, Status, TcpState,
+};
+
+use super::arguments::{Changes, Create, Get, Update};
+use super::filter::tcp_state;
+use super::list::{self, Source};
+use super::show::Show;
+use super::{connect, flows, hint, labels, say};
+use crate::failure::{Failure, Result};
+use crate::output::Form;
+
+/// How many refusals are told one by one.
+const TOLD: usize = 20;
+
+/// Shows one flow.
+pub(super) fn get(arguments: &Get, form: &Form, out: &mut impl Write) -> Result<()> {
+    let key = arguments.tuples.key()?.in_zone(arguments.zone);
+    let mut show = Show::begin(form, EventKind::New, out)?;
+    show.flow(&connect()?.flow(&key)?)?;
+    show.finish()
+}
+
+/// The state of a protocol by name.
+fn state(protocol: Protocol, name: &str) -> Result<ProtocolState> {
+    let (state, known): (Option<ProtocolState>, Vec<_>) = match protocol {
+        Protocol::TCP => (
+            tcp_state(name).map(ProtocolState::from),
+            TcpState::ALL.iter().filter_map(|state| state.name()).collect(),
+        ),
+        Protocol::SCTP => (
+            name.parse().ok().map(|state| ProtocolState::Sctp(Sctp { state, ..Sctp::default() })),
+            SctpState::ALL.iter().filter_map(|state| state.name()).collect(),
+        ),
+        Protocol::DCCP => (
+            name.parse().ok().map(|state| ProtocolState::Dccp(Dccp { state, ..Dccp::default() })),
+            DccpState::ALL.iter().filter_map(|state| state.name()).collect(),
+        ),
+        _ => return Err(Failure::usage(format!("{protocol} has no states"))),
+    };
+    state.ok_or_else(|| {
+        Failure::usage(format!("'{name}' is no state of {protocol}: {}", known.join(", ")))
+    })
+}
+
+/// Creates a flow that must not exist.
+pub(super) fn create(arguments: &Create) -> Result<()> {
+    connect()?.create(&new_flow(arguments)?)?;
+    Ok(())
+}
+
+fn new_flow(arguments: &Create) -> Result<NewFlow> {
+    let (original, reply) = arguments.tuples.both()?;
+    let original = match (original, reply) {
+        (Some(original), _) => original,
+        (None, Some(reply)) => reply.inverted(),
+        (None, None) => return Err(Failure::usage("a flow needs --src and --dst")),
+    };
+    let protocol = original.protocol;
+    let mut flow = NewFlow::new(original, arguments.timeout);
+    flow.reply = reply.unwrap_or(flow.reply);
+    flow.zone = arguments.zone;
+    flow.original.zone = arguments.orig_zone;
+    flow.reply.zone = arguments.reply_zone;
+    flow.source_nat.clone_from(&arguments.src_nat);
+    flow.destination_nat.clone_from(&arguments.dst_nat);
+    flow.settings.state = match &arguments.state {
+        Some(name) => Some(state(protocol, name)?),
+        None if protocol == Protocol::TCP => {
+            return Err(Failure::usage("a flow of tcp needs --state, such as ESTABLISHED"));
+        }
+        None => None,
+    };
+    let tags = (arguments.orig_vtag, arguments.reply_vtag);
+    match &mut flow.settings.state {
+        Some(ProtocolState::Sctp(sctp)) => {
+            (sctp.verification_tag_original, sctp.verification_tag_reply) = tags;
+        }
+        _ if tags != (None, None) => {
+            return Err(Failure::usage("--orig-vtag and --reply-vtag go with -p sctp --state"));
+        }
+        _ => {}
+    }
+    flow.settings.status = arguments.status.map(|bits| bits.value);
+    flow.settings.mark = arguments.mark.map(Into::into);
+    if !arguments.label_add.is_empty() {
+        flow.settings.labels = Some(LabelsChange::set(labels::bits(&arguments.label_add)?));
+    }
+    flow.settings.helper.clone_from(&arguments.helper);
+    Ok(flow)
+}
+
+/// Changes every flow that matches, and shows what became of it.
+pub(super) fn update(arguments: &Update, form: &Form, out: &mut impl Write) -> Result<()> {
+    let filter = arguments.filters.build()?;
+    let patch = Patch::of(&arguments.changes)?;
+    let mut show = Show::begin(form, EventKind::Update, out)?;
+    if arguments.dry_run {
+        let count = list::flows(&mut connect()?, Source::Table, &filter, &mut show)?;
+        show.finish()?;
+        say(&format!("would update {}; nothing was changed", flows(count)));
+        return Ok(());
+    }
+    // The listing goes on while flows are changed.
+    let (mut reader, mut writer) = (connect()?, connect()?);
+    let mut found = reader.flows(&filter)?;
+    let mut outcome = Outcome::default();
+    while let Some(flow) = found.next()? {
+        match patch.apply(&mut writer, &flow) {
+            Ok(changed) => {
+                outcome.updated += 1;
+                show.flow(&changed)?;
+            }
+            Err(Failed::Kernel(error)) if error.is_not_found() => outcome.vanished += 1,
+            Err(Failed::Kernel(error)) => outcome.refused(&error),
+            Err(Failed::Usage(failure)) => return Err(failure),
+        }
+    }
+    show.finish()?;
+    outcome.tell()
+}
+
+/// Why a flow was not changed.
+enum Failed {
+    Kernel(conntrack::Error),
+    Usage(Failure),
+}
+
+impl From<conntrack::Error> for Failed {
+    fn from(error: conntrack::Error) -> Self {
+        Self::Kernel(error)
+    }
+}
+
+/// What became of the flows that matched.
+#[derive(Default)]
+struct Outcome {
+    updated: usize,
+    vanished: usize,
+    refused: usize,
+    lines: Vec<String>,
+    hint: Option<std::borrow::Cow<'static, str>>,
+}
+
+impl Outcome {
+    fn refused(&mut self, error: &conntrack::Error) {
+        self.refused += 1;
+        if self.lines.len() < TOLD {
+            self.lines.push(error.to_string());
+        }
+        if self.hint.is_none() {
+            self.hint = error.refused().and_then(hint::hint);
+        }
+    }
+
+    fn tell(mut self) -> Result<()> {
+        let mut text = format!("updated {}", flows(self.updated));
+        if self.vanished > 0 {
+            text += &format!("; {} ended meanwhile", flows(self.vanished));
+        }
+        if self.refused == 0 {
+            say(&text);
+            return Ok(());
+        }
+        let more = self.refused - self.lines.len();
+        if more > 0 {
+            self.lines.push(format!("{more} more were refused"));
+        }
+        self.lines.push(text);
+        let failure = Failure::refused(self.lines.join("\n"));
+        Err(match self.hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        })
+    }
+}
+
+/// What to change, apart from what depends on the flow.
+struct Patch<'a> {
+    patch: FlowPatch,
+    status: Option<Status>,
+    state: Option<&'a str>,
+}
+
+impl<'a> Patch<'a> {
+    fn of(changes: &'a Changes) -> Result<Self> {
+        let labels = match (&changes.label_add[..], &changes.label_del) {
+            ([], None) => None,
+            (names, None) => Some(LabelsChange::set(labels::bits(names)?)),
+            ([], Some(names)) if names.is_empty() => {
+                Some(LabelsChange::clear(conntrack::Labels::ALL))
+            }
+            ([], Some(names)) => Some(LabelsChange::clear(labels::bits(names)?)),
+            (names, Some(gone)) => {
+                let (set, clear) = (labels::bits(names)?, labels::bits(gone)?);
+                if set.0 & clear.0 != 0 {
+                    return Err(Failure::usage("a label cannot be both set and cleared"));
+                }
+                Some(LabelsChange { value: set, mask: conntrack::Labels(set.0 | clear.0) })
+            }
+        };
+        let patch = FlowPatch {
+            timeout: changes.timeout,
+            mark: changes.mark(),
+            labels,
+            ..FlowPatch::default()
+        };
+        let status = changes.set_status.map(|bits| bits.value);
+        if changes.set_status.is_some_and(|bits| bits.value != bits.mask) {
+            return Err(Failure::usage("the kernel sets status bits and never clears one"));
+        }
+        let changeable = Status::SEEN_REPLY | Status::ASSURED | Status::FIXED_TIMEOUT;
+        if status.is_some_and(|status| !(status - changeable).is_empty()) {
+            return Err(Failure::usage(
+                "the kernel sets SEEN_REPLY, ASSURED and FIXED_TIMEOUT from outside, and no other \
+                 status",
+            ));
+        }
+        Ok(Self { patch, status, state: changes.set_state.as_deref() })
+    }
+
+    /// Changes a flow, and answers what it has become.
+    fn apply(&self, client: &mut Client, flow: &Flow<'_>) -> Result<Flow<'static>, Failed> {
+        let mut patch = self.patch.clone();
+        patch.status = self.status.map(|status| flow.status.unwrap_or_default() | status);
+        if let Some(name) = self.state {
+            patch.state = Some(state(flow.original.protocol, name).map_err(Failed::Usage)?);
+        }
+        let key = flow.key();
+        client.update(&key, &patch)?;
+        Ok(client.flow(&key)?)
+    }
+}

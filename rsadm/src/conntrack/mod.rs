@@ -1,0 +1,72 @@
+//! `rsadm conntrack`.
+
+use std::io::{self, Write};
+
+use ::conntrack::Client;
+
+pub(crate) mod arguments;
+mod delete;
+mod edit;
+mod expect;
+mod filter;
+mod hint;
+mod labels;
+mod list;
+mod show;
+mod table;
+mod tuples;
+mod values;
+mod view;
+
+use crate::deferred::Deferred;
+use crate::failure::Result;
+use crate::output::{self, Form};
+use arguments::Conntrack;
+use list::Source;
+
+/// Runs `rsadm conntrack VERB`.
+pub(crate) fn run(verb: Conntrack, form: &Form, out: &mut (impl Write + Send)) -> Result<()> {
+    match verb {
+        Conntrack::List(Deferred(arguments)) => list::run(&arguments, form, out),
+        Conntrack::Dying(Deferred(arguments)) => {
+            list::plain(Source::Dying, &arguments.filters, form, out)
+        }
+        Conntrack::Unconfirmed(Deferred(arguments)) => {
+            list::plain(Source::Unconfirmed, &arguments.filters, form, out)
+        }
+        Conntrack::Get(Deferred(arguments)) => edit::get(&arguments, form, out),
+        Conntrack::Update(Deferred(arguments)) => edit::update(&arguments, form, out),
+        Conntrack::Delete(Deferred(arguments)) => delete::run(&arguments, form, out),
+        Conntrack::Expect(Deferred(verb)) => expect::run(verb, form, out),
+        Conntrack::Count => table::count(form.plain()?.unwrap_or_default(), out),
+        Conntrack::Stats => table::statistics(form.plain()?.unwrap_or_default(), out),
+        Conntrack::Caps => table::capabilities(form.plain()?.unwrap_or_default(), out),
+        Conntrack::Create(Deferred(arguments)) => {
+            output::none(form.plain()?)?;
+            edit::create(&arguments)
+        }
+        Conntrack::Flush { family, dry_run } => {
+            output::none(form.plain()?)?;
+            delete::flush(family.map(Into::into), dry_run)
+        }
+        _ => todo!(),
+    }
+}
+
+fn connect() -> Result<Client> {
+    Ok(Client::connect()?)
+}
+
+/// Says what was done, beside what is listed.
+fn say(text: &str) {
+    // Where nobody listens there is nobody to tell.
+    _ = writeln!(io::stderr(), "rsadm: {text}");
+}
+
+/// `1 flow`, `7 flows`.
+fn flows(count: usize) -> String {
+    match count {
+        1 => "1 flow".to_owned(),
+        count => format!("{count} flows"),
+    }
+}
