@@ -171,15 +171,12 @@ impl<R: BufRead> Join<R> {
 
     /// The next service of the dump.
     pub(crate) fn service(&mut self, service: Service) {
-        match self.pending.take_if(|row| row.key.matches(&service.key)) {
-            Some(row) => {
-                self.overview.push(service, &row.destinations);
-                self.advance();
-            }
-            None => {
-                self.missing.push(self.overview.len());
-                self.overview.push(service, &[]);
-            }
+        if let Some(row) = self.pending.take_if(|row| row.key.matches(&service.key)) {
+            self.overview.push(service, &row.destinations);
+            self.advance();
+        } else {
+            self.missing.push(self.overview.len());
+            self.overview.push(service, &[]);
         }
     }
 
