@@ -245,7 +245,9 @@ fn the_plain_table_must_agree_with_the_dump() {
         }
         let (mut overview, missing) = join.finish();
         assert_eq!(overview.len(), 3);
-        missing.into_iter().for_each(|index| overview.complete(index, &[]));
+        for index in missing {
+            overview.complete(index, &[]);
+        }
         assert!(overview.keys().eq([1, 2, 3].map(mark)));
         let pods = overview.iter().map(|row| {
             assert_eq!(row.service.scheduler, "rr");

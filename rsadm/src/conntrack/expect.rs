@@ -150,7 +150,7 @@ fn show(expectations: &[Expectation<'_>], form: &Form, out: &mut impl Write) -> 
     }
     for expected in expectations {
         if as_xml {
-            xml::expectation(&mut line, expected);
+            xml::expectation(&mut line, expected, None);
         } else {
             expectation::expectation(&mut line, expected);
         }
