@@ -80,7 +80,7 @@ const COMMANDS: [&str; 20] = [
     "-A expect",
 ];
 
-/// What an option cannot be given with a command that it ends.
+/// Every command with every option, most of which it does not take.
 pub(crate) fn every_option(ctx: &Context) -> Outcome {
     let mut pair = Pair::new(ctx, SMALL)?;
     for command in COMMANDS {
