@@ -48,10 +48,10 @@ pub enum Request {
     DeleteExpectation(Tuple),
     /// `IPCTNL_MSG_EXP_DELETE` of all.
     FlushExpectations,
-    /// Find out what the kernel can do.
-    Probe,
     /// Join multicast groups.
     Subscribe,
+    /// Read `/proc/sys/net/netfilter`.
+    ReadSysctls,
 }
 
 impl fmt::Display for Request {
@@ -75,8 +75,8 @@ impl fmt::Display for Request {
             Self::CreateExpectation(tuple) => write!(f, "create expectation {tuple}"),
             Self::DeleteExpectation(tuple) => write!(f, "delete expectation {tuple}"),
             Self::FlushExpectations => f.write_str("delete all expectations"),
-            Self::Probe => f.write_str("find out what the kernel can do"),
             Self::Subscribe => f.write_str("subscribe to events"),
+            Self::ReadSysctls => f.write_str("read sysctls"),
         }
     }
 }

@@ -27,7 +27,24 @@
 //! - An [`Error`] says what was asked and why it failed; [`Error::reason`] interprets the kernel's
 //!   number.
 //!
-//! Everything needs `CAP_NET_ADMIN` in the user namespace of the network namespace, reading too.
+//! Everything but [`Sysctls`] needs `CAP_NET_ADMIN` in the user namespace of the network namespace,
+//! reading too.
+//!
+//! # Kernels
+//!
+//! Linux 5.10 and newer; tests run on 6.1, 6.12, 6.18 and 7.2. What an older kernel lacks is absent,
+//! attributes of newer ones are kept. [`Capabilities`] tries out what a kernel gets right:
+//!
+//! | since | what |
+//! |---|---|
+//! | 4.3 | zones of one direction |
+//! | 5.8 | listing by tuple; by IPv6 addresses it shows the others, to this day |
+//! | 5.15 | listing and deleting by status |
+//! | 5.19 | events of flows only while somebody listens; no unconfirmed flows |
+//! | 6.8 | listing and deleting by zone |
+//! | 6.12 | deleting by tuple; by IPv6 addresses it deletes the others |
+//! | 6.14 | when an event happened |
+//! | 6.17 | no DCCP |
 //!
 //! # Features
 //!
@@ -43,6 +60,9 @@ mod event;
 mod expectation;
 mod filter;
 mod flow;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod labels;
 mod listener;
 mod protocol;
@@ -51,6 +71,7 @@ mod state;
 mod statistics;
 mod status;
 mod subscription;
+mod sysctl;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod tuple;
@@ -77,6 +98,7 @@ pub use state::{
 pub use statistics::{Counter, CpuExpectationStatistics, CpuStatistics, GlobalStatistics};
 pub use status::Status;
 pub use subscription::{Events, Subscription};
+pub use sysctl::Sysctls;
 pub use tuple::{Direction, Key, Layer4, Tuple};
 pub use verbs::Deletion;
 pub use view::View;

@@ -226,7 +226,9 @@ impl<T: Transport> Tracker<T> {
         self.read(&mut late).await?;
         self.forget_unseen();
         self.stale = false;
-        late.into_iter().for_each(|event| self.take(event));
+        for event in late {
+            self.take(event);
+        }
         Ok(())
     }
 
@@ -312,6 +314,13 @@ fn differs(before: &Flow<'_>, now: &Flow<'_>) -> bool {
         || before.helper != now.helper
 }
 
+/// Takes over a field that an event shows.
+fn take<V>(known: &mut Option<V>, event: Option<V>) {
+    if event.is_some() {
+        *known = event;
+    }
+}
+
 /// Takes over what an event shows; what it leaves out has not changed.
 fn merge(known: &mut Flow<'static>, event: Flow<'static>) {
     let Flow {
@@ -339,11 +348,6 @@ fn merge(known: &mut Flow<'static>, event: Flow<'static>) {
         synproxy,
         rest,
     } = event;
-    fn take<V>(known: &mut Option<V>, event: Option<V>) {
-        if event.is_some() {
-            *known = event;
-        }
-    }
     known.original = original;
     known.reply = reply;
     known.rest = rest;
