@@ -97,6 +97,7 @@ pub(crate) enum Format {
 
 /// What a command is about.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a run")]
 pub(crate) enum Noun {
     /// Virtual services, their destinations and connections
     #[command(subcommand)]

@@ -16,6 +16,8 @@ mod links;
 mod namespace;
 mod output;
 pub mod personality;
+mod script;
+mod signals;
 mod usage;
 
 use cli::{Cli, Noun};
@@ -45,19 +47,19 @@ fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
         Err(error) => return usage::tell(&error, &arguments),
     };
     let form = Form::of(&global.output)?;
-    let Some(name) = global.netns else { return dispatch(noun, form) };
+    let Some(name) = global.netns else { return dispatch(noun, &form) };
     let namespace: Namespace = match name.parse() {
         Ok(namespace) => namespace,
         Err(never) => match never {},
     };
-    namespace.run(|| dispatch(noun, form)).map_err(|error| namespace::failure(&error))?
+    namespace.run(|| dispatch(noun, &form)).map_err(|error| namespace::failure(&error))?
 }
 
-fn dispatch(noun: Noun, form: Form) -> Result<()> {
+fn dispatch(noun: Noun, form: &Form) -> Result<()> {
     let mut out = BufWriter::with_capacity(BUFFER, io::stdout());
     match noun {
         Noun::Ipvs(Deferred(verb)) => ipvs::run(verb, form.plain()?, &mut out)?,
-        Noun::Conntrack(Deferred(verb)) => conntrack::run(verb, &form, &mut out)?,
+        Noun::Conntrack(Deferred(verb)) => conntrack::run(verb, form, &mut out)?,
         Noun::Completions { shell } => {
             output::none(form.plain()?)?;
             out.write_all(&usage::completions(shell))?;

@@ -235,8 +235,8 @@ pub(crate) struct Top {
     #[arg(long, value_name = "MEASURE", default_value = "count")]
     pub(crate) by: Measure,
     /// Only the N largest groups; 0 shows all
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub(crate) top: usize,
+    #[arg(long = "top", value_name = "N", default_value_t = 10)]
+    pub(crate) shown: usize,
     /// Look again every so many seconds and show rates, until a signal ends it
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2",
           value_parser = clap::value_parser!(u32).range(1..=86400))]

@@ -28,6 +28,7 @@ pub(super) fn run(arguments: &Delete, form: &Form, out: &mut (impl Write + Send)
     if arguments.dry_run {
         let count = list::flows(&mut connect()?, Source::Table, &filter, &mut show)?;
         show.finish()?;
+        out.flush()?;
         say(&format!("would delete {}; nothing was changed", flows(count)));
         return Ok(());
     }
@@ -38,17 +39,17 @@ pub(super) fn run(arguments: &Delete, form: &Form, out: &mut (impl Write + Send)
         }
     })?;
     // Whoever does not read the list any more still wants the flows to be gone.
-    let shown = shown.and_then(|()| show.finish());
+    let shown = shown.and_then(|()| show.finish()).and_then(|()| Ok(out.flush()?));
     report(&deletion)?;
     shown
 }
 
 /// Says what became of the flows.
 fn report(deletion: &Deletion) -> Result<()> {
-    let mut text = format!("deleted {}", flows(deletion.deleted));
-    if deletion.vanished > 0 {
-        text += &format!("; {} ended meanwhile", flows(deletion.vanished));
-    }
+    let text = match deletion.vanished {
+        0 => format!("deleted {}", flows(deletion.deleted)),
+        gone => format!("deleted {}; {} ended meanwhile", flows(deletion.deleted), flows(gone)),
+    };
     if deletion.refused.is_empty() && deletion.unknown.is_empty() {
         say(&text);
         return Ok(());

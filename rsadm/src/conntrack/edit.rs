@@ -103,6 +103,7 @@ pub(super) fn update(arguments: &Update, form: &Form, out: &mut impl Write) -> R
     if arguments.dry_run {
         let count = list::flows(&mut connect()?, Source::Table, &filter, &mut show)?;
         show.finish()?;
+        out.flush()?;
         say(&format!("would update {}; nothing was changed", flows(count)));
         return Ok(());
     }
@@ -122,6 +123,7 @@ pub(super) fn update(arguments: &Update, form: &Form, out: &mut impl Write) -> R
         }
     }
     show.finish()?;
+    out.flush()?;
     outcome.tell()
 }
 
@@ -159,10 +161,10 @@ impl Outcome {
     }
 
     fn tell(mut self) -> Result<()> {
-        let mut text = format!("updated {}", flows(self.updated));
-        if self.vanished > 0 {
-            text += &format!("; {} ended meanwhile", flows(self.vanished));
-        }
+        let text = match self.vanished {
+            0 => format!("updated {}", flows(self.updated)),
+            gone => format!("updated {}; {} ended meanwhile", flows(self.updated), flows(gone)),
+        };
         if self.refused == 0 {
             say(&text);
             return Ok(());
@@ -182,7 +184,7 @@ impl Outcome {
 
 /// What to change, apart from what depends on the flow.
 struct Patch<'a> {
-    patch: FlowPatch,
+    fixed: FlowPatch,
     status: Option<Status>,
     state: Option<&'a str>,
 }
@@ -221,12 +223,12 @@ impl<'a> Patch<'a> {
                  status",
             ));
         }
-        Ok(Self { patch, status, state: changes.set_state.as_deref() })
+        Ok(Self { fixed: patch, status, state: changes.set_state.as_deref() })
     }
 
     /// Changes a flow, and answers what it has become.
     fn apply(&self, client: &mut Client, flow: &Flow<'_>) -> Result<Flow<'static>, Failed> {
-        let mut patch = self.patch.clone();
+        let mut patch = self.fixed.clone();
         patch.status = self.status.map(|status| flow.status.unwrap_or_default() | status);
         if let Some(name) = self.state {
             patch.state = Some(state(flow.original.protocol, name).map_err(Failed::Usage)?);

@@ -7,13 +7,18 @@ use ::conntrack::Client;
 pub(crate) mod arguments;
 mod delete;
 mod edit;
+mod events;
 mod expect;
 mod filter;
 mod hint;
 mod labels;
 mod list;
+mod load;
+mod save;
+pub mod script;
 mod show;
 mod table;
+mod top;
 mod tuples;
 mod values;
 mod view;
@@ -49,7 +54,16 @@ pub(crate) fn run(verb: Conntrack, form: &Form, out: &mut (impl Write + Send)) -
             output::none(form.plain()?)?;
             delete::flush(family.map(Into::into), dry_run)
         }
-        _ => todo!(),
+        Conntrack::Save(Deferred(arguments)) => {
+            output::none(form.plain()?)?;
+            save::run(&arguments.filters, out)
+        }
+        Conntrack::Load { file } => {
+            output::none(form.plain()?)?;
+            load::run(file.as_deref())
+        }
+        Conntrack::Events(Deferred(arguments)) => events::run(&arguments, form, out),
+        Conntrack::Top(Deferred(arguments)) => top::run(&arguments, form, out),
     }
 }
 

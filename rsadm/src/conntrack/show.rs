@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
-use conntrack::{EventKind, Flow, Layer4, Status, Tuple};
+use conntrack::{EventKind, Flow, Layer4, ProtocolState, Status, Tuple};
 
 use super::labels;
 use super::view::FlowView;
@@ -170,7 +170,7 @@ fn row(flow: &Flow<'_>) -> Vec<String> {
 
 /// The state that a flow's protocol has, if it has any.
 pub(super) fn state(flow: &Flow<'_>) -> &'static str {
-    flow.state.as_ref().and_then(|state| state.name()).unwrap_or_default()
+    flow.state.as_ref().and_then(ProtocolState::name).unwrap_or_default()
 }
 
 fn status(flow: &Flow<'_>) -> String {

@@ -17,7 +17,7 @@ use crate::output::{Items, Structure, document};
 
 /// How many flows there are and may be.
 #[derive(Serialize)]
-struct Count {
+struct Fill {
     count: u32,
     max: Option<u32>,
     buckets: Option<u32>,
@@ -27,7 +27,7 @@ struct Count {
 pub(super) fn count(format: Format, out: &mut impl Write) -> Result<()> {
     let found = connect()?.global_statistics()?;
     let max = found.max_entries.or_else(|| sysctl("nf_conntrack_max"));
-    let count = Count { count: found.entries, max, buckets: sysctl("nf_conntrack_buckets") };
+    let count = Fill { count: found.entries, max, buckets: sysctl("nf_conntrack_buckets") };
     if let Some(structure) = Structure::of(format) {
         return document(out, structure, &count);
     }

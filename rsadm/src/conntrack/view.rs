@@ -230,7 +230,7 @@ fn state<S: Serializer>(state: &Option<ProtocolState>, out: S) -> Result<S::Ok, 
     }
 }
 
-#[expect(clippy::ref_option, reason = "serde passes references")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn status<S: Serializer>(status: &Option<Status>, out: S) -> Result<S::Ok, S::Error> {
     out.collect_seq(status.unwrap_or_default().iter_names().map(|(name, _)| name))
 }

@@ -1,18 +1,17 @@
 //! `rsadm ipvs restore`.
 
-use std::fs;
-use std::io::{self, Read};
 use std::path::Path;
 
 use ipvs::{Client, Reason, Refused, Report};
 
 use super::hint;
 use super::names::System;
-use super::script::{self, Changes, Item, Problems};
+use super::script::{self, Changes, Item};
 use super::sync::{Group, State, Wanted};
 use super::writer;
 use crate::failure::{Failure, Result};
 use crate::output::Progress;
+use crate::script::{mistakes, read};
 
 /// How many refusals are told one by one.
 const TOLD: usize = 20;
@@ -37,35 +36,6 @@ pub(super) fn run(file: Option<&Path>, sync: bool) -> Result<()> {
     let items = Changes::of(&input, &names).filter_map(std::result::Result::ok);
     let report = apply(&mut writer()?, total, items)?;
     outcome(&report, total, |line| format!("{name}:{line}: "))
-}
-
-/// The script, and its name for messages.
-fn read(file: Option<&Path>) -> Result<(String, Vec<u8>)> {
-    let Some(path) = file.filter(|path| *path != "-") else {
-        let mut input = Vec::new();
-        io::stdin()
-            .lock()
-            .read_to_end(&mut input)
-            .map_err(|error| Failure::refused(format!("cannot read standard input: {error}")))?;
-        return Ok(("stdin".to_owned(), input));
-    };
-    let name = path.display().to_string();
-    match fs::read(path) {
-        Ok(input) => Ok((name, input)),
-        Err(error) => Err(Failure::refused(format!("cannot read {name}: {error}"))),
-    }
-}
-
-/// Tells the mistakes of a script with their places.
-fn mistakes(name: &str, problems: &Problems) -> Failure {
-    let mut lines: Vec<_> =
-        problems.first.iter().map(|problem| format!("{name}:{problem}")).collect();
-    let more = problems.total - lines.len();
-    if more > 0 {
-        lines.push(format!("{name}: {more} more mistakes"));
-    }
-    lines.push("nothing was changed".to_owned());
-    Failure::usage(lines.join("\n"))
 }
 
 fn synchronise(wanted: &Wanted) -> Result<()> {

@@ -62,11 +62,6 @@ impl Form {
     pub(crate) fn has(&self, detail: Detail) -> bool {
         self.details.contains(&detail)
     }
-
-    /// Whether any detail was asked for.
-    pub(crate) fn is_detailed(&self) -> bool {
-        !self.details.is_empty()
-    }
 }
 
 /// For commands that list nothing.

@@ -7,9 +7,9 @@ use ipvs::{
     ServiceKey, Timeouts, Tunnel,
 };
 
-use super::Fault;
 use super::line::{Command, Line, METHOD, Opt, SERVICE};
 use crate::ipvs::values::{self, Complaint, Names, TunnelOptions, TunnelPart};
+use crate::script::Fault;
 use ipvs::Change;
 
 /// The service that was named last: a table names each service once for each of its destinations.

@@ -1,7 +1,6 @@
 //! One line of a script: its command and the options that were given with it.
 
-use super::Fault;
-use super::words::{Word, Words};
+use crate::script::{Fault, Word, Words};
 
 /// What a line does, by ipvsadm's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

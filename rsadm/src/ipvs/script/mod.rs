@@ -15,24 +15,18 @@
 //! assert!(problems.to_string().starts_with("2:7: 'http' is neither a port"));
 //! ```
 
-use std::fmt;
-
 use ipvs::Change;
 
-use super::values::Complaint;
 pub use super::values::{Names, Numeric};
+use crate::script::Lines;
+pub use crate::script::{Problem, Problems};
 
 mod build;
 mod line;
-mod words;
 pub mod write;
 
 use build::Last;
 use line::{Found, Line};
-use words::Words;
-
-/// How many problems are kept; the others are only counted.
-const KEPT: usize = 20;
 
 /// A change and the line that asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,66 +40,6 @@ pub struct Item {
 impl AsRef<Change> for Item {
     fn as_ref(&self) -> &Change {
         &self.change
-    }
-}
-
-/// A mistake in a script.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Line number from 1.
-    pub line: usize,
-    /// Column from 1, counted in characters.
-    pub column: usize,
-    /// What is wrong.
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.line, self.column, self.message)
-    }
-}
-
-/// The mistakes of a script, at most one a line.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Problems {
-    /// The first of them.
-    pub first: Vec<Problem>,
-    /// How many there are.
-    pub total: usize,
-}
-
-impl Problems {
-    pub(crate) fn push(&mut self, problem: Problem) {
-        self.total += 1;
-        if self.first.len() < KEPT {
-            self.first.push(problem);
-        }
-    }
-}
-
-impl fmt::Display for Problems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.first.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "\n" };
-            write!(f, "{separator}{problem}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Problems {}
-
-/// A mistake at a byte of a line.
-#[derive(Debug)]
-struct Fault {
-    at: usize,
-    message: Complaint,
-}
-
-impl Fault {
-    fn new(at: usize, message: impl Into<Complaint>) -> Self {
-        Self { at, message: message.into() }
     }
 }
 
@@ -136,18 +70,9 @@ fn read(input: &[u8], names: &dyn Names, mut take: impl FnMut(Item)) -> Result<(
 
 /// The changes of a script, line by line.
 pub(crate) struct Changes<'a> {
-    /// The lines to come; the last one ends without a line feed.
-    rest: Option<&'a [u8]>,
-    /// How many lines were read.
-    line: usize,
+    lines: Lines<'a>,
     names: &'a dyn Names,
-    room: Room,
-}
-
-/// Memory for one line at a time.
-#[derive(Default)]
-struct Room {
-    words: Words,
+    /// Memory for one line at a time.
     found: Vec<Found>,
     last: Last,
 }
@@ -155,21 +80,7 @@ struct Room {
 impl<'a> Changes<'a> {
     /// Reads a script.
     pub(crate) fn of(input: &'a [u8], names: &'a dyn Names) -> Self {
-        // Editors of another system begin a file with a byte order mark.
-        let input = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input);
-        Self { rest: Some(input), line: 0, names, room: Room::default() }
-    }
-
-    fn next_line(&mut self) -> Option<&'a [u8]> {
-        let rest = self.rest.take()?;
-        self.line += 1;
-        match memchr::memchr(b'\n', rest) {
-            Some(end) => {
-                self.rest = Some(&rest[end + 1..]);
-                Some(&rest[..end])
-            }
-            None => Some(rest),
-        }
+        Self { lines: Lines::of(input), names, found: Vec::new(), last: Last::default() }
     }
 }
 
@@ -177,60 +88,11 @@ impl Iterator for Changes<'_> {
     type Item = Result<Item, Problem>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let bytes = self.next_line()?;
-            let line = self.line;
-            match read_line(bytes, &mut self.room, self.names) {
-                Ok(Some(change)) => return Some(Ok(Item { line, change })),
-                Ok(None) => {}
-                Err(fault) => {
-                    let (column, message) = (column(bytes, fault.at), printable(&fault.message));
-                    return Some(Err(Problem { line, column, message }));
-                }
-            }
-        }
+        let Self { lines, names, found, last } = self;
+        let next =
+            lines.next(|text, words| Line::read(text, words, found)?.change(*names, last))?;
+        Some(next.map(|(line, change)| Item { line, change }))
     }
-}
-
-/// The change that a line asks for; none on a blank line or a comment.
-fn read_line(bytes: &[u8], room: &mut Room, names: &dyn Names) -> Result<Option<Change>, Fault> {
-    let Room { words, found, last } = room;
-    let (text, invalid) = match std::str::from_utf8(bytes) {
-        Ok(text) => (text, None),
-        Err(error) => {
-            let at = error.valid_up_to();
-            (std::str::from_utf8(&bytes[..at]).unwrap_or_default(), Some(at))
-        }
-    };
-    words.split(text)?;
-    // A comment may be in any encoding.
-    if let Some(at) = invalid.filter(|_| !words.comment) {
-        return Err(Fault::new(at, "not UTF-8"));
-    }
-    if words.list().is_empty() {
-        return Ok(None);
-    }
-    Line::read(text, words, found)?.change(names, last).map(Some)
-}
-
-/// The message with control characters spelled out: a script cannot play tricks on the terminal
-/// that its mistakes are told on.
-fn printable(message: &str) -> String {
-    let mut text = String::with_capacity(message.len());
-    for character in message.chars() {
-        if character.is_control() {
-            text.extend(character.escape_default());
-        } else {
-            text.push(character);
-        }
-    }
-    text
-}
-
-/// Column of a byte, counted in characters as editors do.
-fn column(line: &[u8], at: usize) -> usize {
-    let before = &line[..at.min(line.len())];
-    before.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() + 1
 }
 
 #[cfg(test)]

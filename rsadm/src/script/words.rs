@@ -9,7 +9,7 @@ use super::Fault;
 /// A word of a line: where it begins in the line, and its text in [`Words::text`]. Lines are kept
 /// in 32 bits: [`LONGEST`].
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Word {
+pub(crate) struct Word {
     at: u32,
     start: u32,
     end: u32,
@@ -24,12 +24,12 @@ impl Word {
     }
 
     /// Byte offset in the line, for messages.
-    pub(super) fn at(self) -> usize {
+    pub(crate) fn at(self) -> usize {
         self.at as usize
     }
 
     /// The rest of the word from `skip` bytes on.
-    pub(super) fn rest(self, skip: usize) -> Self {
+    pub(crate) fn rest(self, skip: usize) -> Self {
         Self { at: self.at + skip as u32, start: self.start + skip as u32, end: self.end }
     }
 }
@@ -64,18 +64,18 @@ fn class(byte: u8) -> Class {
 
 /// The words of one line at a time; its memory is used again for the next.
 #[derive(Debug, Default)]
-pub(super) struct Words {
+pub(crate) struct Words {
     list: Vec<Word>,
     /// Text of the words of a line that has quotes.
     unquoted: String,
     quoted: bool,
     /// Whether the line ended in a comment.
-    pub(super) comment: bool,
+    pub(crate) comment: bool,
 }
 
 impl Words {
     /// Splits a line.
-    pub(super) fn split(&mut self, line: &str) -> Result<(), Fault> {
+    pub(crate) fn split(&mut self, line: &str) -> Result<(), Fault> {
         if line.len() > LONGEST {
             return Err(Fault::new(LONGEST, "no line is this long"));
         }
@@ -87,12 +87,12 @@ impl Words {
     }
 
     /// The words in order.
-    pub(super) fn list(&self) -> &[Word] {
+    pub(crate) fn list(&self) -> &[Word] {
         &self.list
     }
 
     /// The text of a word of `line`.
-    pub(super) fn text<'a>(&'a self, line: &'a str, word: Word) -> &'a str {
+    pub(crate) fn text<'a>(&'a self, line: &'a str, word: Word) -> &'a str {
         let range = word.start as usize..word.end as usize;
         if self.quoted { &self.unquoted[range] } else { &line[range] }
     }

@@ -1,0 +1,123 @@
+//! `rsadm conntrack load`.
+
+use std::path::Path;
+
+use conntrack::{Client, Reason, Refused, Report};
+
+use super::script::{self, Changes, Item};
+use super::{connect, hint};
+use crate::failure::{Failure, Result};
+use crate::output::Progress;
+use crate::script::{mistakes, read};
+
+/// How many refusals are told one by one.
+const TOLD: usize = 20;
+/// Changes that are sent together.
+const PART: usize = 512;
+
+/// Makes the changes of a file, after all of it was checked.
+pub(super) fn run(file: Option<&Path>) -> Result<()> {
+    let (name, input) = read(file)?;
+    // The text is read twice, to check and to act: a change takes several times the room of its
+    // line.
+    let total = script::check(&input).map_err(|problems| mistakes(&name, &problems))?;
+    if total == 0 {
+        return Ok(());
+    }
+    let changes = Changes::of(&input).filter_map(std::result::Result::ok);
+    let outcome = apply(&mut connect()?, total, changes)?;
+    outcome.tell(&name, total)
+}
+
+/// What became of the changes, by their lines.
+#[derive(Debug, Default)]
+struct Outcome {
+    applied: usize,
+    refused: Vec<(usize, Refused)>,
+    /// How many were refused; the first of them are kept.
+    total_refused: usize,
+    unknown: Vec<usize>,
+    /// What stopped it, and before which line.
+    stopped: Option<(usize, conntrack::Error)>,
+}
+
+impl Outcome {
+    fn add(&mut self, report: Report, part: &[Item]) -> bool {
+        let line = |index: usize| part.get(index).map_or(0, |item| item.line);
+        self.applied += report.applied;
+        self.total_refused += report.refused.len();
+        let is_final = report.refused.iter().any(|(_, refused)| is_final(refused));
+        let room = TOLD.saturating_sub(self.refused.len());
+        let first = report.refused.into_iter().take(room);
+        self.refused.extend(first.map(|(index, refused)| (line(index), refused)));
+        self.unknown.extend(report.unknown.into_iter().map(line));
+        self.stopped = report.error.map(|error| (line(report.unsent.start), error));
+        is_final || self.stopped.is_some()
+    }
+
+    /// Tells what was refused, and how much was done all the same.
+    fn tell(self, name: &str, total: usize) -> Result<()> {
+        if self.total_refused == 0 && self.unknown.is_empty() && self.stopped.is_none() {
+            return Ok(());
+        }
+        if let (0, Some((_, refused))) = (self.applied, self.refused.first())
+            && is_final(refused)
+        {
+            return Err(refused.clone().into());
+        }
+        let mut lines = Vec::new();
+        let mut advice = None;
+        for (line, refused) in &self.refused {
+            lines.push(format!("{name}:{line}: {refused}"));
+            advice = advice.or_else(|| hint::hint(refused));
+        }
+        let more = self.total_refused - self.refused.len();
+        if more > 0 {
+            lines.push(format!("{more} more were refused"));
+        }
+        for line in self.unknown.iter().take(TOLD) {
+            lines.push(format!("{name}:{line}: the kernel's answer was lost"));
+        }
+        if let Some((line, error)) = &self.stopped {
+            lines.push(format!("{name}:{line}: {error}"));
+        }
+        lines.push(match self.unknown.len() {
+            0 => format!("loaded {} of {total} flows", self.applied),
+            unknown => {
+                format!("loaded {} of {total} flows; of {unknown} it is not known", self.applied)
+            }
+        });
+        let failure = Failure::refused(lines.join("\n"));
+        Err(match advice {
+            Some(advice) => failure.hint(advice),
+            None => failure,
+        })
+    }
+}
+
+/// Makes the changes, and tells of progress.
+fn apply(
+    client: &mut Client,
+    total: usize,
+    mut changes: impl Iterator<Item = Item>,
+) -> Result<Outcome> {
+    let mut progress = Progress::of(total, "flows");
+    let mut outcome = Outcome::default();
+    let mut part = Vec::with_capacity(PART);
+    loop {
+        part.clear();
+        part.extend(changes.by_ref().take(PART));
+        if part.is_empty() {
+            return Ok(outcome);
+        }
+        if outcome.add(client.apply(&part)?, &part) {
+            return Ok(outcome);
+        }
+        progress.add(part.len());
+    }
+}
+
+/// Whether every other change will be refused for the same reason.
+fn is_final(refused: &Refused) -> bool {
+    refused.reason == Reason::Permission
+}

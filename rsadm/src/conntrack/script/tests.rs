@@ -1,0 +1,163 @@
+use std::net::{IpAddr, SocketAddr};
+
+use conntrack::{
+    Labels, LabelsChange, MaskedTcpFlags, NatRequest, NewFlow, ProtocolState, Sctp, SctpState,
+    SequenceAdjustment, Status, Synproxy, Tcp, TcpFlags, TcpState, Tuple,
+};
+use proptest::prelude::*;
+
+use super::*;
+use crate::classic::Line;
+
+fn changes(text: &str) -> Vec<Change> {
+    Changes::of(text.as_bytes()).map(|item| item.expect(text).change).collect()
+}
+
+fn complaint(text: &str) -> String {
+    check(text.as_bytes()).expect_err(text).to_string()
+}
+
+fn written(flow: &NewFlow) -> String {
+    let mut line = Line::default();
+    write::flow(&mut line, flow);
+    String::from_utf8(line.bytes().to_vec()).expect("text")
+}
+
+#[test]
+fn conntracks_own_lines_are_read() {
+    let lines = "\
+# a comment
+-A -t 3599 -u UNSET -w 5 -s 10.0.0.1 -d 10.0.0.2 -g 10.9.9.9 -q 10.0.0.1 -p udp --sport 1000 \
+--dport 53 --reply-port-src 5353 --reply-port-dst 1000
+-D -w 7 -s fd00::1 -d fd00::2 -p icmpv6 --icmpv6-type 128 --icmpv6-code 0 --icmpv6-id 9
+";
+    let [put, delete] = &changes(lines)[..] else { panic!("two changes") };
+    let Change::Put(flow) = put else { panic!("{put:?}") };
+    assert_eq!(flow.zone, Some(5));
+    let to: SocketAddr = "10.9.9.9:5353".parse().expect("an address");
+    assert_eq!(flow.destination_nat, Some(NatRequest::from(to)));
+    assert_eq!(flow.reply, flow.original.inverted());
+    let Change::Delete(key) = delete else { panic!("{delete:?}") };
+    assert_eq!(key.to_string(), "icmpv6 fd00::1 -> fd00::2 type 128 code 0 id 9 zone 7");
+}
+
+#[test]
+fn mistakes_have_places() {
+    for (text, says) in [
+        ("-A -t 1 -p tcp", "1:1: the flow has no --src and --dst"),
+        ("\n-A -s 10.0.0.1 -d fd00::1 -p 50 -t 1", "2:1: 10.0.0.1 and fd00::1 are of different"),
+        ("-A -s 10.0.0.1 -p udp", "1:7: --dst is missing"),
+        ("-A -s 10.0.0.x -d 10.0.0.2 -p 50", "1:7: '10.0.0.x' is not an IP address"),
+        ("-A -p icmp --sport 5", "1:20: --sport is not for icmp"),
+        ("-A -p 50 -s 1.1.1.1 -d 1.1.1.2", "1:1: the flow has no --timeout"),
+        ("-A -t 2147483648 -p 50 -s 1.1.1.1 -d 1.1.1.2", "1:7: '2147483648' is not a timeout"),
+        ("-s 1.1.1.1 -d 1.1.1.2 -p 50", "1:1: what is to be done? -A, -I or -D"),
+        ("-A -I", "1:4: a line does one thing"),
+        ("-U -s 1.1.1.1", "1:1: -U is not read here"),
+        ("-A --bogus 1", "1:4: '--bogus' is no option of a flow"),
+        ("-A -t 1 -t 2", "1:9: -t is given twice"),
+        ("-A -t", "1:4: -t has no value"),
+        ("-A portid=7", "1:4: 'portid=7' belongs to no option"),
+        (
+            "-A -t 1 -p tcp -s 1.1.1.1 -d 1.1.1.2 --sport 1 --dport 2 --state X",
+            "1:67: 'X' is no state of tcp",
+        ),
+        ("-A -t 1 -p udp -s 1.1.1.1 -d 1.1.1.2 --sport 1 --dport 65536", "1:58: '65536' is not a"),
+        ("-A -t 1 -p 50 -s 1.1.1.1 -d 1.1.1.2 -w 65536", "'65536' is not a zone"),
+    ] {
+        let complaint = complaint(text);
+        assert!(complaint.contains(says), "{text}: {complaint}");
+    }
+}
+
+fn tuples() -> impl Strategy<Value = Tuple> {
+    let v4 = any::<([u8; 4], [u8; 4])>().prop_map(|(a, b)| (IpAddr::from(a), IpAddr::from(b)));
+    let v6 = any::<([u8; 16], [u8; 16])>().prop_map(|(a, b)| (IpAddr::from(a), IpAddr::from(b)));
+    (prop_oneof![v4, v6], any::<(u16, u16)>(), 0_u8..6).prop_map(|((a, b), (p, q), kind)| {
+        let (from, to) = (SocketAddr::new(a, p), SocketAddr::new(b, q));
+        match kind {
+            0 => Tuple::tcp(from, to),
+            1 => Tuple::udp(from, to),
+            2 => Tuple::sctp(from, to),
+            3 => Tuple::gre(a, b, p, q),
+            4 => Tuple::echo(a, b, p),
+            _ => Tuple::new(conntrack::Protocol(50), a, b, conntrack::Layer4::None),
+        }
+    })
+}
+
+prop_compose! {
+    fn flows()(
+        original in tuples(),
+        timeout in 0..=i32::MAX as u32,
+        zone in proptest::option::of(1_u16..),
+        nat in proptest::option::of(any::<([u8; 4], u16)>()),
+        (state, flags, scales) in (0_u8..12, any::<(u8, u8)>(), any::<(u8, u8)>()),
+        tags in any::<(u32, u32)>(),
+        status in 0_u32..8,
+        mark in any::<Option<u32>>(),
+        labels in any::<Option<u128>>(),
+        helper in proptest::option::of("[a-z-]{1,15}"),
+        info in proptest::option::of(proptest::collection::vec(any::<u8>(), 1..20)),
+        sequences in any::<Option<[u32; 3]>>(),
+        master in any::<bool>(),
+    ) -> NewFlow {
+        let mut flow = NewFlow::new(original, timeout);
+        flow.zone = zone;
+        if original.family() == conntrack::Family::Ipv4 && original.protocol.has_ports() {
+            flow.destination_nat = nat.map(|to| SocketAddr::from(to).into());
+        }
+        let all = |bits| {
+            let mask = TcpFlags::from_bits_retain(!0);
+            Some(MaskedTcpFlags { flags: TcpFlags::from_bits_retain(bits), mask })
+        };
+        let settings = &mut flow.settings;
+        settings.state = match original.protocol {
+            conntrack::Protocol::TCP => Some(ProtocolState::Tcp(Tcp {
+                state: TcpState(state),
+                window_scale_original: Some(scales.0),
+                window_scale_reply: Some(scales.1),
+                flags_original: all(flags.0),
+                flags_reply: all(flags.1),
+            })),
+            conntrack::Protocol::SCTP => Some(ProtocolState::Sctp(Sctp {
+                state: SctpState(state),
+                verification_tag_original: Some(tags.0),
+                verification_tag_reply: Some(tags.1),
+            })),
+            _ => None,
+        };
+        settings.status =
+            Some(Status::from_bits_retain(status << 1) - Status::UNCHANGEABLE);
+        settings.mark = mark.map(Into::into);
+        settings.labels = labels.map(|bits| LabelsChange::from(Labels(bits)));
+        settings.helper = helper;
+        flow.helper_info = info;
+        settings.sequence_adjustment_reply = sequences
+            .map(|[position, before, after]| SequenceAdjustment { position, before, after });
+        settings.synproxy = sequences.map(|[a, b, c]| Synproxy {
+            initial_sequence: a,
+            initial_timestamp: b,
+            timestamp_offset: c,
+        });
+        let from = SocketAddr::new(original.source, 5000);
+        flow.master =
+            master.then(|| Tuple::udp(from, SocketAddr::new(original.destination, 69)));
+        flow
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(flow in flows()) {
+        let text = written(&flow);
+        prop_assert_eq!(changes(&text), [Change::Put(flow)]);
+    }
+
+    #[test]
+    fn no_input_makes_it_panic(bytes: Vec<u8>, words in "[-:.,=#'\"x \ta-zA-Z0-9\n]{0,80}") {
+        _ = check(&bytes);
+        _ = check(words.as_bytes());
+        _ = check(format!("-A -t 1 -p tcp {words}").as_bytes());
+    }
+}
