@@ -30,59 +30,162 @@ struct Placed<T> {
 #[derive(Debug)]
 struct Draft<'a> {
     verb: Option<Verb>,
-    /// Values by the number of their option in [`OPTIONS`].
-    values: [Option<Placed<&'a str>>; OPTIONS.len()],
+    /// Values by the numbers of their options.
+    values: [Option<Placed<&'a str>>; COUNT],
 }
 
-/// The options, each under all of its names.
-const OPTIONS: [&[&str]; 42] = [
-    &["--timeout", "-t"],
-    &["--status", "-u"],
-    &["--secmark", "-c"],
-    &["--zone", "-w"],
-    &["--orig-zone"],
-    &["--reply-zone"],
-    &["--src", "-s", "--orig-src"],
-    &["--dst", "-d", "--orig-dst"],
-    &["--reply-src", "-r"],
-    &["--reply-dst", "-q"],
-    &["--protonum", "-p", "--proto"],
-    &["--sport", "--orig-port-src"],
-    &["--dport", "--orig-port-dst"],
-    &["--reply-port-src"],
-    &["--reply-port-dst"],
-    &["--icmp-type"],
-    &["--icmp-code"],
-    &["--icmp-id"],
-    &["--icmpv6-type"],
-    &["--icmpv6-code"],
-    &["--icmpv6-id"],
-    &["--srckey", "--orig-key-src"],
-    &["--dstkey", "--orig-key-dst"],
-    &["--reply-key-src"],
-    &["--reply-key-dst"],
-    &["--state"],
-    &["--orig-vtag"],
-    &["--reply-vtag"],
-    &["--role"],
-    &["--handshake-seq"],
-    &["--tcp-flags"],
-    &["--tcp-wscale"],
-    &["--src-nat", "-n"],
-    &["--dst-nat", "-g"],
-    &["--mark", "-m"],
-    &["--labels"],
-    &["--helper"],
-    &["--helper-info"],
-    &["--master"],
-    &["--seqadj-orig"],
-    &["--seqadj-reply"],
-    &["--synproxy"],
-];
+/// The options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opt {
+    Timeout,
+    Status,
+    SecurityMark,
+    Zone,
+    OriginalZone,
+    ReplyZone,
+    Source,
+    Destination,
+    ReplySource,
+    ReplyDestination,
+    Protocol,
+    SourcePort,
+    DestinationPort,
+    ReplySourcePort,
+    ReplyDestinationPort,
+    IcmpType,
+    IcmpCode,
+    IcmpId,
+    Icmpv6Type,
+    Icmpv6Code,
+    Icmpv6Id,
+    SourceKey,
+    DestinationKey,
+    ReplySourceKey,
+    ReplyDestinationKey,
+    State,
+    OriginalTag,
+    ReplyTag,
+    Role,
+    HandshakeSequence,
+    TcpFlags,
+    WindowScale,
+    SourceNat,
+    DestinationNat,
+    Mark,
+    Labels,
+    Helper,
+    HelperInfo,
+    Master,
+    AdjustmentOriginal,
+    AdjustmentReply,
+    Synproxy,
+}
+
+/// Number of options.
+const COUNT: usize = Opt::Synproxy as usize + 1;
+
+/// An option by any of its names. A `match`, since a file of many lines asks often.
+fn find(name: &str) -> Option<Opt> {
+    Some(match name {
+        "--timeout" | "-t" => Opt::Timeout,
+        "--status" | "-u" => Opt::Status,
+        "--secmark" | "-c" => Opt::SecurityMark,
+        "--zone" | "-w" => Opt::Zone,
+        "--orig-zone" => Opt::OriginalZone,
+        "--reply-zone" => Opt::ReplyZone,
+        "--src" | "-s" | "--orig-src" => Opt::Source,
+        "--dst" | "-d" | "--orig-dst" => Opt::Destination,
+        "--reply-src" | "-r" => Opt::ReplySource,
+        "--reply-dst" | "-q" => Opt::ReplyDestination,
+        "--protonum" | "-p" | "--proto" => Opt::Protocol,
+        "--sport" | "--orig-port-src" => Opt::SourcePort,
+        "--dport" | "--orig-port-dst" => Opt::DestinationPort,
+        "--reply-port-src" => Opt::ReplySourcePort,
+        "--reply-port-dst" => Opt::ReplyDestinationPort,
+        "--icmp-type" => Opt::IcmpType,
+        "--icmp-code" => Opt::IcmpCode,
+        "--icmp-id" => Opt::IcmpId,
+        "--icmpv6-type" => Opt::Icmpv6Type,
+        "--icmpv6-code" => Opt::Icmpv6Code,
+        "--icmpv6-id" => Opt::Icmpv6Id,
+        "--srckey" | "--orig-key-src" => Opt::SourceKey,
+        "--dstkey" | "--orig-key-dst" => Opt::DestinationKey,
+        "--reply-key-src" => Opt::ReplySourceKey,
+        "--reply-key-dst" => Opt::ReplyDestinationKey,
+        "--state" => Opt::State,
+        "--orig-vtag" => Opt::OriginalTag,
+        "--reply-vtag" => Opt::ReplyTag,
+        "--role" => Opt::Role,
+        "--handshake-seq" => Opt::HandshakeSequence,
+        "--tcp-flags" => Opt::TcpFlags,
+        "--tcp-wscale" => Opt::WindowScale,
+        "--src-nat" | "-n" => Opt::SourceNat,
+        "--dst-nat" | "-g" => Opt::DestinationNat,
+        "--mark" | "-m" => Opt::Mark,
+        "--labels" => Opt::Labels,
+        "--helper" => Opt::Helper,
+        "--helper-info" => Opt::HelperInfo,
+        "--master" => Opt::Master,
+        "--seqadj-orig" => Opt::AdjustmentOriginal,
+        "--seqadj-reply" => Opt::AdjustmentReply,
+        "--synproxy" => Opt::Synproxy,
+        _ => return None,
+    })
+}
+
+impl Opt {
+    /// Its name for messages.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Timeout => "--timeout",
+            Self::Status => "--status",
+            Self::SecurityMark => "--secmark",
+            Self::Zone => "--zone",
+            Self::OriginalZone => "--orig-zone",
+            Self::ReplyZone => "--reply-zone",
+            Self::Source => "--src",
+            Self::Destination => "--dst",
+            Self::ReplySource => "--reply-src",
+            Self::ReplyDestination => "--reply-dst",
+            Self::Protocol => "--protonum",
+            Self::SourcePort => "--sport",
+            Self::DestinationPort => "--dport",
+            Self::ReplySourcePort => "--reply-port-src",
+            Self::ReplyDestinationPort => "--reply-port-dst",
+            Self::IcmpType => "--icmp-type",
+            Self::IcmpCode => "--icmp-code",
+            Self::IcmpId => "--icmp-id",
+            Self::Icmpv6Type => "--icmpv6-type",
+            Self::Icmpv6Code => "--icmpv6-code",
+            Self::Icmpv6Id => "--icmpv6-id",
+            Self::SourceKey => "--srckey",
+            Self::DestinationKey => "--dstkey",
+            Self::ReplySourceKey => "--reply-key-src",
+            Self::ReplyDestinationKey => "--reply-key-dst",
+            Self::State => "--state",
+            Self::OriginalTag => "--orig-vtag",
+            Self::ReplyTag => "--reply-vtag",
+            Self::Role => "--role",
+            Self::HandshakeSequence => "--handshake-seq",
+            Self::TcpFlags => "--tcp-flags",
+            Self::WindowScale => "--tcp-wscale",
+            Self::SourceNat => "--src-nat",
+            Self::DestinationNat => "--dst-nat",
+            Self::Mark => "--mark",
+            Self::Labels => "--labels",
+            Self::Helper => "--helper",
+            Self::HelperInfo => "--helper-info",
+            Self::Master => "--master",
+            Self::AdjustmentOriginal => "--seqadj-orig",
+            Self::AdjustmentReply => "--seqadj-reply",
+            Self::Synproxy => "--synproxy",
+        }
+    }
+}
 
 /// Reads the change that a line asks for.
 pub(super) fn read(text: &str, words: &Words) -> Result<Change, Fault> {
-    let mut draft = Draft { verb: None, values: [None; OPTIONS.len()] };
+    let mut draft = Draft { verb: None, values: [None; COUNT] };
     let mut list = words.list().iter().copied();
     while let Some(word) = list.next() {
         let name = words.text(text, word);
@@ -92,8 +195,8 @@ pub(super) fn read(text: &str, words: &Words) -> Result<Change, Fault> {
             }
             continue;
         }
-        let Some(index) = find(name) else { return Err(unknown(name, word)) };
-        let slot = &mut draft.values[index];
+        let Some(option) = find(name) else { return Err(unknown(name, word)) };
+        let slot = &mut draft.values[option as usize];
         let Some(value) = list.next() else {
             return Err(Fault::new(word.at(), format!("{name} has no value")));
         };
@@ -115,10 +218,6 @@ fn verb(name: &str) -> Option<Verb> {
     }
 }
 
-fn find(name: &str) -> Option<usize> {
-    OPTIONS.iter().position(|names| names.contains(&name))
-}
-
 fn unknown(name: &str, word: Word) -> Fault {
     Fault::new(
         word.at(),
@@ -133,43 +232,46 @@ fn unknown(name: &str, word: Word) -> Fault {
 }
 
 impl<'a> Draft<'a> {
-    fn get(&self, name: &str) -> Option<Placed<&'a str>> {
-        find(name).and_then(|index| self.values[index])
+    fn get(&self, option: Opt) -> Option<Placed<&'a str>> {
+        self.values[option as usize]
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.get(name).is_some()
+    fn has(&self, option: Opt) -> bool {
+        self.get(option).is_some()
     }
 
     /// Reads the value of an option.
     fn read<T>(
         &self,
-        name: &str,
+        option: Opt,
         read: impl Fn(&'a str) -> values::Parsed<T>,
     ) -> Result<Option<T>, Fault> {
-        self.get(name).map(|word| placed(word, read)).transpose()
+        self.get(option).map(|word| placed(word, read)).transpose()
     }
 
     fn need<T>(
         &self,
         at: usize,
-        name: &str,
+        option: Opt,
         read: impl Fn(&'a str) -> values::Parsed<T>,
     ) -> Result<T, Fault> {
-        self.read(name, read)?.ok_or_else(|| Fault::new(at, format!("the flow has no {name}")))
+        self.read(option, read)?
+            .ok_or_else(|| Fault::new(at, format!("the flow has no {}", option.name())))
     }
 
     /// Two values that are given together or not at all.
     fn pair<T>(
         &self,
-        first: &str,
-        second: &str,
+        first: Opt,
+        second: Opt,
         read: impl Fn(&'a str) -> values::Parsed<T>,
     ) -> Result<Option<(T, T)>, Fault> {
         match (self.get(first), self.get(second)) {
             (Some(one), Some(other)) => Ok(Some((placed(one, &read)?, placed(other, &read)?))),
-            (Some(one), None) => Err(Fault::new(one.at, format!("{second} is missing"))),
-            (None, Some(other)) => Err(Fault::new(other.at, format!("{first} is missing"))),
+            (Some(one), None) => Err(Fault::new(one.at, format!("{} is missing", second.name()))),
+            (None, Some(other)) => {
+                Err(Fault::new(other.at, format!("{} is missing", first.name())))
+            }
             (None, None) => Ok(None),
         }
     }
@@ -178,24 +280,24 @@ impl<'a> Draft<'a> {
         let Some(verb) = self.verb else {
             return Err(Fault::new(at, "what is to be done? -A, -I or -D"));
         };
-        let protocol = self.need(at, "--protonum", values::protocol)?;
+        let protocol = self.need(at, Opt::Protocol, values::protocol)?;
         self.check_protocol(protocol)?;
-        let addresses = self.pair("--src", "--dst", values::address)?;
+        let addresses = self.pair(Opt::Source, Opt::Destination, values::address)?;
         let Some(addresses) = addresses else {
             return Err(Fault::new(at, "the flow has no --src and --dst"));
         };
         let layer4 = self.layer4(at, protocol)?;
         let original = tuple(at, protocol, addresses, layer4)?;
-        let zone = self.read("--zone", values::zone)?.filter(|zone| *zone != 0);
+        let zone = self.read(Opt::Zone, values::zone)?.filter(|zone| *zone != 0);
         if verb == Verb::Delete {
             return Ok(Change::Delete(Key::original(original).in_zone(zone.unwrap_or_default())));
         }
-        let timeout = self.need(at, "--timeout", values::timeout)?;
+        let timeout = self.need(at, Opt::Timeout, values::timeout)?;
         let mut flow = NewFlow::new(original, timeout);
         flow.zone = zone;
         self.read_reply(at, &mut flow)?;
-        flow.original.zone = self.read("--orig-zone", values::zone)?;
-        flow.reply.zone = self.read("--reply-zone", values::zone)?;
+        flow.original.zone = self.read(Opt::OriginalZone, values::zone)?;
+        flow.reply.zone = self.read(Opt::ReplyZone, values::zone)?;
         self.read_settings(at, &mut flow)?;
         Ok(match verb {
             Verb::Create => Change::Create(flow),
@@ -207,11 +309,11 @@ impl<'a> Draft<'a> {
     fn layer4(&self, at: usize, protocol: Protocol) -> Result<Layer4, Fault> {
         let missing = |what: &str| Fault::new(at, format!("a flow of {protocol} needs {what}"));
         if protocol.has_ports() {
-            let ports = self.pair("--sport", "--dport", values::port)?;
+            let ports = self.pair(Opt::SourcePort, Opt::DestinationPort, values::port)?;
             let (source, destination) = ports.ok_or_else(|| missing("--sport and --dport"))?;
             return Ok(Layer4::Ports { source, destination });
         }
-        let icmp = |[kind, code, id]: [&str; 3]| {
+        let icmp = |[kind, code, id]: [Opt; 3]| {
             let (kind, code) = self
                 .pair(kind, code, values::octet)?
                 .ok_or_else(|| missing("its type and code"))?;
@@ -219,10 +321,10 @@ impl<'a> Draft<'a> {
             Ok(Layer4::Icmp { kind, code, id })
         };
         match protocol {
-            Protocol::ICMP => icmp(["--icmp-type", "--icmp-code", "--icmp-id"]),
-            Protocol::ICMPV6 => icmp(["--icmpv6-type", "--icmpv6-code", "--icmpv6-id"]),
+            Protocol::ICMP => icmp([Opt::IcmpType, Opt::IcmpCode, Opt::IcmpId]),
+            Protocol::ICMPV6 => icmp([Opt::Icmpv6Type, Opt::Icmpv6Code, Opt::Icmpv6Id]),
             Protocol::GRE => {
-                let keys = self.pair("--srckey", "--dstkey", values::key)?;
+                let keys = self.pair(Opt::SourceKey, Opt::DestinationKey, values::key)?;
                 let (source, destination) = keys.ok_or_else(|| missing("--srckey and --dstkey"))?;
                 Ok(Layer4::Keys { source, destination })
             }
@@ -232,22 +334,36 @@ impl<'a> Draft<'a> {
 
     /// Refuses what belongs to another protocol.
     fn check_protocol(&self, protocol: Protocol) -> Result<(), Fault> {
-        let groups: [(&[&str], bool); 7] = [
-            (&["--sport", "--dport", "--reply-port-src", "--reply-port-dst"], protocol.has_ports()),
-            (&["--icmp-type", "--icmp-code", "--icmp-id"], protocol == Protocol::ICMP),
-            (&["--icmpv6-type", "--icmpv6-code", "--icmpv6-id"], protocol == Protocol::ICMPV6),
+        let groups: [(&[Opt], bool); 7] = [
             (
-                &["--srckey", "--dstkey", "--reply-key-src", "--reply-key-dst"],
+                &[
+                    Opt::SourcePort,
+                    Opt::DestinationPort,
+                    Opt::ReplySourcePort,
+                    Opt::ReplyDestinationPort,
+                ],
+                protocol.has_ports(),
+            ),
+            (&[Opt::IcmpType, Opt::IcmpCode, Opt::IcmpId], protocol == Protocol::ICMP),
+            (&[Opt::Icmpv6Type, Opt::Icmpv6Code, Opt::Icmpv6Id], protocol == Protocol::ICMPV6),
+            (
+                &[
+                    Opt::SourceKey,
+                    Opt::DestinationKey,
+                    Opt::ReplySourceKey,
+                    Opt::ReplyDestinationKey,
+                ],
                 protocol == Protocol::GRE,
             ),
-            (&["--orig-vtag", "--reply-vtag"], protocol == Protocol::SCTP),
-            (&["--role", "--handshake-seq"], protocol == Protocol::DCCP),
-            (&["--tcp-flags", "--tcp-wscale"], protocol == Protocol::TCP),
+            (&[Opt::OriginalTag, Opt::ReplyTag], protocol == Protocol::SCTP),
+            (&[Opt::Role, Opt::HandshakeSequence], protocol == Protocol::DCCP),
+            (&[Opt::TcpFlags, Opt::WindowScale], protocol == Protocol::TCP),
         ];
-        for (names, _) in groups.into_iter().filter(|(_, has)| !has) {
-            for name in names {
-                if let Some(word) = self.get(name) {
-                    return Err(Fault::new(word.at, format!("{name} is not for {protocol}")));
+        for (options, _) in groups.into_iter().filter(|(_, has)| !has) {
+            for &option in options {
+                if let Some(word) = self.get(option) {
+                    let message = format!("{} is not for {protocol}", option.name());
+                    return Err(Fault::new(word.at, message));
                 }
             }
         }
@@ -257,9 +373,9 @@ impl<'a> Draft<'a> {
     /// Reads the reply tuple and NAT. With NAT the kernel makes the reply tuple itself, out of the
     /// plain inversion.
     fn read_reply(&self, at: usize, flow: &mut NewFlow) -> Result<(), Fault> {
-        flow.source_nat = self.read("--src-nat", values::nat_request)?;
-        flow.destination_nat = self.read("--dst-nat", values::nat_request)?;
-        let ports = self.pair("--reply-port-src", "--reply-port-dst", values::port)?;
+        flow.source_nat = self.read(Opt::SourceNat, values::nat_request)?;
+        flow.destination_nat = self.read(Opt::DestinationNat, values::nat_request)?;
+        let ports = self.pair(Opt::ReplySourcePort, Opt::ReplyDestinationPort, values::port)?;
         if flow.source_nat.is_some() || flow.destination_nat.is_some() {
             if let (Some((source, destination)), Layer4::Ports { source: from, destination: to }) =
                 (ports, flow.original.layer4)
@@ -270,9 +386,9 @@ impl<'a> Draft<'a> {
             }
             return Ok(());
         }
-        let addresses = self.pair("--reply-src", "--reply-dst", values::address)?;
+        let addresses = self.pair(Opt::ReplySource, Opt::ReplyDestination, values::address)?;
         let inverted = flow.reply;
-        let keys = self.pair("--reply-key-src", "--reply-key-dst", values::key)?;
+        let keys = self.pair(Opt::ReplySourceKey, Opt::ReplyDestinationKey, values::key)?;
         let layer4 = match (ports, keys) {
             (Some((source, destination)), _) => Layer4::Ports { source, destination },
             (_, Some((source, destination))) => Layer4::Keys { source, destination },
@@ -287,26 +403,26 @@ impl<'a> Draft<'a> {
     }
 
     fn read_settings(&self, at: usize, flow: &mut NewFlow) -> Result<(), Fault> {
-        let status = self.read("--status", |text| match text {
+        let status = self.read(Opt::Status, |text| match text {
             "UNSET" => Ok(Status::empty()),
             text => values::status(text).map(|bits| bits.value),
         })?;
         let settings = &mut flow.settings;
         settings.status = status.map(|status| status - Status::UNCHANGEABLE);
         settings.state = self.state(at, flow.original.protocol)?;
-        settings.mark = self.read("--mark", values::mark)?.map(Into::into);
-        self.read("--secmark", values::number32)?;
-        settings.labels = self.read("--labels", labels)?.map(LabelsChange::from);
-        settings.helper = self.read("--helper", |text| Ok(text.to_owned()))?;
-        flow.helper_info = self.read("--helper-info", bytes)?;
-        flow.master = self.read("--master", expect::tuple)?;
+        settings.mark = self.read(Opt::Mark, values::mark)?.map(Into::into);
+        self.read(Opt::SecurityMark, values::number32)?;
+        settings.labels = self.read(Opt::Labels, labels)?.map(LabelsChange::from);
+        settings.helper = self.read(Opt::Helper, |text| Ok(text.to_owned()))?;
+        flow.helper_info = self.read(Opt::HelperInfo, bytes)?;
+        flow.master = self.read(Opt::Master, expect::tuple)?;
         let adjustment =
             |[position, before, after]: [u32; 3]| SequenceAdjustment { position, before, after };
         let (original, reply) =
-            (self.read("--seqadj-orig", list)?, self.read("--seqadj-reply", list)?);
+            (self.read(Opt::AdjustmentOriginal, list)?, self.read(Opt::AdjustmentReply, list)?);
         settings.sequence_adjustment_original = original.map(adjustment);
         settings.sequence_adjustment_reply = reply.map(adjustment);
-        settings.synproxy = self.read("--synproxy", list)?.map(
+        settings.synproxy = self.read(Opt::Synproxy, list)?.map(
             |[initial_sequence, initial_timestamp, timestamp_offset]| Synproxy {
                 initial_sequence,
                 initial_timestamp,
@@ -321,31 +437,31 @@ impl<'a> Draft<'a> {
         let number = |name: &str| name.parse::<u8>().ok();
         match protocol {
             Protocol::TCP => {
-                let state = self.need(at, "--state", |name| {
+                let state = self.need(at, Opt::State, |name| {
                     let numbered = || number(name).map(conntrack::TcpState);
                     tcp_state(name).or_else(numbered).ok_or_else(|| complaint(name))
                 })?;
                 let mut tcp = Tcp::new(state);
-                if let Some([ours, theirs]) = self.read("--tcp-flags", octets)? {
+                if let Some([ours, theirs]) = self.read(Opt::TcpFlags, octets)? {
                     let all = |flags| {
                         let flags = TcpFlags::from_bits_retain(flags);
                         Some(MaskedTcpFlags { flags, mask: TcpFlags::from_bits_retain(!0) })
                     };
                     (tcp.flags_original, tcp.flags_reply) = (all(ours), all(theirs));
                 }
-                if let Some([ours, theirs]) = self.read("--tcp-wscale", octets)? {
+                if let Some([ours, theirs]) = self.read(Opt::WindowScale, octets)? {
                     (tcp.window_scale_original, tcp.window_scale_reply) =
                         (Some(ours), Some(theirs));
                 }
                 Ok(Some(ProtocolState::Tcp(tcp)))
             }
             Protocol::SCTP => {
-                let state = self.read("--state", |name| {
+                let state = self.read(Opt::State, |name| {
                     let numbered = || number(name).map(conntrack::SctpState);
                     name.parse().ok().or_else(numbered).ok_or_else(|| complaint(name))
                 })?;
-                let tag = |name| self.read(name, values::number32);
-                let (original, reply) = (tag("--orig-vtag")?, tag("--reply-vtag")?);
+                let tag = |option| self.read(option, values::number32);
+                let (original, reply) = (tag(Opt::OriginalTag)?, tag(Opt::ReplyTag)?);
                 Ok(state.map(|state| {
                     ProtocolState::Sctp(Sctp {
                         state,
@@ -355,23 +471,23 @@ impl<'a> Draft<'a> {
                 }))
             }
             Protocol::DCCP => {
-                let state = self.read("--state", |name| {
+                let state = self.read(Opt::State, |name| {
                     let numbered = || number(name).map(conntrack::DccpState);
                     name.parse().ok().or_else(numbered).ok_or_else(|| complaint(name))
                 })?;
-                let role = self.read("--role", |name| match name {
+                let role = self.read(Opt::Role, |name| match name {
                     "client" => Ok(DccpRole::CLIENT),
                     "server" => Ok(DccpRole::SERVER),
                     name => Err(format!("'{name}' is no role: client or server")),
                 })?;
-                let handshake_sequence = self.read("--handshake-seq", |text| {
+                let handshake_sequence = self.read(Opt::HandshakeSequence, |text| {
                     text.parse().map_err(|_| format!("'{text}' is not a sequence number"))
                 })?;
                 let dccp = |state| Dccp { state, role, handshake_sequence };
                 Ok(state.map(|state| ProtocolState::Dccp(dccp(state))))
             }
-            _ if self.has("--state") => {
-                let at = self.get("--state").map_or(at, |word| word.at);
+            _ if self.has(Opt::State) => {
+                let at = self.get(Opt::State).map_or(at, |word| word.at);
                 Err(Fault::new(at, format!("{protocol} has no states")))
             }
             _ => Ok(None),
