@@ -159,6 +159,12 @@ impl Capabilities {
         Self { found: found.unwrap_or_default() }
     }
 
+    /// A kernel that gets everything right, which there is none of.
+    #[cfg(test)]
+    pub(crate) fn of_a_perfect_kernel() -> Self {
+        Self { found: Capability::ALL.map(|capability| (capability, Support::Works)).to_vec() }
+    }
+
     /// What was found out.
     pub fn get(&self, capability: Capability) -> Support {
         let found = self.found.iter().find(|(one, _)| *one == capability);
@@ -403,4 +409,53 @@ fn by_zone() -> Option<Pair> {
     other.zone = Some(8);
     let part = KernelPart { zone: Some(7), ..KernelPart::default() };
     Some(Pair { found, other, part })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_not_relied_on() {
+        let nothing = Capabilities::default();
+        assert!(nothing.iter().all(|(_, support)| support == Support::Unknown));
+        for pair in [by_mark(), by_status(), by_family(), by_zone(), by_icmp()] {
+            assert!(!nothing.can_flush(&pair.expect("a pair").part));
+        }
+    }
+
+    /// One thing that the kernel gets wrong spoils every deletion that needs it.
+    #[test]
+    fn each_capability_is_needed_for_its_deletion() {
+        let pairs = [
+            (by_mark(), vec![Capability::DeleteMark]),
+            (by_status(), vec![Capability::DeleteStatus]),
+            (by_family(), vec![Capability::DeleteFamily]),
+            (by_zone(), vec![Capability::DeleteZone]),
+            (by_icmp(), vec![Capability::DeleteIcmp, Capability::DeleteIpv4]),
+            (by_port(Protocol::UDP), vec![Capability::DeletePorts, Capability::DeleteIpv4]),
+            (by_address("10.0.0.1", "10.0.0.2"), vec![Capability::DeleteIpv4]),
+            (by_address("fd00::1", "fd00::2"), vec![Capability::DeleteIpv6]),
+        ];
+        for (pair, needed) in pairs {
+            let part = pair.expect("a pair").part;
+            assert!(Capabilities::of_a_perfect_kernel().can_flush(&part));
+            for capability in needed {
+                for support in [Support::Ignored, Support::Broken, Support::Refused] {
+                    let mut kernel = Capabilities::of_a_perfect_kernel();
+                    kernel.found.retain(|(one, _)| *one != capability);
+                    kernel.found.push((capability, support));
+                    assert!(!kernel.can_flush(&part), "{capability} {support}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_told_apart() {
+        let mut names: Vec<_> = Capability::ALL.iter().map(|one| one.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Capability::ALL.len());
+    }
 }

@@ -178,8 +178,8 @@ pub struct NewFlow {
     /// What the helper in user space keeps in the flow.
     #[doc(alias = "CTA_HELP_INFO")]
     pub helper_info: Option<Vec<u8>>,
-    /// Everything else. The kernel needs a timeout, and a state for TCP;
-    /// [`CONFIRMED`](Status::CONFIRMED) is added to the status.
+    /// Everything else. The kernel needs a timeout, and wants a state for TCP;
+    /// [`CONFIRMED`](Status::CONFIRMED) is added to a status.
     pub settings: FlowPatch,
 }
 

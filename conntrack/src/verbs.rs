@@ -450,3 +450,6 @@ async fn delete_window<T: Transport>(
     window.clear();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
