@@ -290,3 +290,84 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tuple() -> Tuple {
+        Tuple::udp(([10, 0, 0, 1], 1).into(), ([10, 0, 0, 2], 53).into())
+    }
+
+    /// What an error number means depends on what was asked.
+    #[test]
+    fn error_numbers_have_their_reason() {
+        let key = Key::from(tuple());
+        let update = Request::UpdateFlow(key);
+        let expect = Request::CreateExpectation(tuple());
+        for (request, errno, reason) in [
+            (Request::ListFlows, 1, Reason::Permission),
+            (Request::DeleteFlow(key), 1, Reason::Permission),
+            (update.clone(), 1, Reason::FixedTimeout),
+            (Request::PutFlow(key), 1, Reason::FixedTimeout),
+            (Request::ReadFlow(key), 2, Reason::NotFound),
+            (expect.clone(), 2, Reason::NoMaster),
+            (Request::DeleteExpectation(tuple()), 2, Reason::NotFound),
+            (Request::CreateFlow(key), 12, Reason::Full),
+            (expect, 24, Reason::Full),
+            (update.clone(), 16, Reason::Busy),
+            (Request::CreateFlow(key), 17, Reason::Exists),
+            (Request::CreateFlow(key), 22, Reason::Invalid),
+            (Request::CreateFlow(key), 34, Reason::Invalid),
+            (update, 28, Reason::NoLabels),
+            (Request::CreateFlow(key), 95, Reason::NotSupported),
+            (Request::ReadFlow(key), 97, Reason::NotSupported),
+            (Request::Flush, 5, Reason::Other),
+        ] {
+            assert_eq!(Refused::new(request.clone(), errno).reason, reason, "{request}, {errno}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_a_sentence() {
+        let flow = "udp 10.0.0.1:1 -> 10.0.0.2:53";
+        let key = Key::reply(tuple()).in_zone(7).with_id(9);
+        let text = |request, errno| Refused::new(request, errno).to_string();
+        assert_eq!(
+            text(Request::DeleteFlow(key), 2),
+            format!("cannot delete flow {flow} (reply) zone 7 id 9: no such flow")
+        );
+        assert_eq!(
+            text(Request::DeleteExpectation(tuple()), 2),
+            format!("cannot delete expectation {flow}: no such expectation")
+        );
+        let message = Some("Attribute failed policy validation".into());
+        let refused = Refused { message, ..Refused::new(Request::ListFlows, 34) };
+        assert_eq!(
+            refused.to_string(),
+            "cannot list flows: the kernel calls the request invalid \
+             (Attribute failed policy validation)"
+        );
+        assert_eq!(
+            text(Request::Flush, 5),
+            "cannot delete all flows: Input/output error (os error 5)"
+        );
+    }
+
+    #[test]
+    fn predicates_follow_the_reason() {
+        let error = |request, errno| Error::from(Refused::new(request, errno));
+        let key = Key::from(tuple());
+        assert!(error(Request::DeleteFlow(key), 2).is_not_found());
+        assert!(error(Request::CreateExpectation(tuple()), 2).is_not_found());
+        assert!(error(Request::CreateFlow(key), 17).is_exists());
+        assert!(error(Request::Flush, 1).is_permission());
+        assert_eq!(error(Request::Flush, 5).errno(), Some(5));
+        let lost = Error::of(Request::Flush, rsadm_netlink::Error::Overrun);
+        assert!(lost.is_unknown() && !lost.is_permission() && lost.errno().is_none());
+        assert_eq!(
+            lost.to_string(),
+            "cannot delete all flows: replies were lost because the socket's receive buffer overflowed"
+        );
+    }
+}

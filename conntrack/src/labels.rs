@@ -13,7 +13,7 @@ use std::fmt;
 /// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(transparent))]
+#[cfg_attr(feature = "serde", serde(from = "Vec<u8>", into = "Vec<u8>"))]
 #[doc(alias = "CTA_LABELS")]
 pub struct Labels(pub u128);
 
@@ -87,6 +87,21 @@ impl FromIterator<u8> for Labels {
         let mut set = Self::NONE;
         labels.into_iter().for_each(|label| set.insert(label));
         set
+    }
+}
+
+/// For formats whose numbers end before 128 bits do.
+#[cfg(feature = "serde")]
+impl From<Vec<u8>> for Labels {
+    fn from(labels: Vec<u8>) -> Self {
+        labels.into_iter().collect()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl From<Labels> for Vec<u8> {
+    fn from(labels: Labels) -> Self {
+        labels.iter().collect()
     }
 }
 

@@ -264,7 +264,22 @@ impl<T: Transport> Verbs<T> {
     }
 
     async fn change(&mut self, change: Change) -> Result<()> {
-        self.acknowledged(change.request(), change.message()).await
+        match self.acknowledged(change.request(), change.message()).await {
+            Err(error) if error.reason() == Some(Reason::FixedTimeout) => {
+                self.permitted().await?;
+                Err(error)
+            }
+            result => result,
+        }
+    }
+
+    /// Fails without privilege: the kernel has one error number for that and for a timeout that is
+    /// fixed.
+    async fn permitted(&mut self) -> Result<()> {
+        match self.global_statistics().await {
+            Err(error) if error.is_permission() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) async fn create(&mut self, flow: &NewFlow) -> Result<()> {
@@ -305,6 +320,13 @@ impl<T: Transport> Verbs<T> {
             report.refused.push((index, Refused::read(request, rejected)));
         }
         report.unknown = outcome.unknown.into_iter().flatten().collect();
+        let reasons = report.refused.iter().map(|(_, refused)| refused.reason);
+        if reasons
+            .into_iter()
+            .any(|reason| matches!(reason, Reason::FixedTimeout | Reason::Permission))
+        {
+            self.permitted().await?;
+        }
         Ok(report)
     }
 

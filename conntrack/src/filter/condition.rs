@@ -312,3 +312,6 @@ fn destination_nat(flow: &Flow<'_>) -> Option<Translation> {
     let done = flow.status.is_none_or(|status| status.contains(Status::DST_NAT_DONE));
     flow.destination_nat().filter(|_| done)
 }
+
+#[cfg(test)]
+mod tests;

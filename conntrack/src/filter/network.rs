@@ -146,3 +146,77 @@ impl fmt::Display for Ports {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn networks_are_told_by_prefix_or_mask() {
+        for (network, text) in [
+            (Network::new(address("10.0.0.0"), 8), "10.0.0.0/8"),
+            (Network::new(address("10.0.0.1"), 32), "10.0.0.1"),
+            (Network::new(address("0.0.0.0"), 0), "0.0.0.0/0"),
+            (Network::new(address("fd00::"), 8), "fd00::/8"),
+            (Network::new(address("fd00::1"), 200), "fd00::1"),
+            (
+                Network { address: address("10.0.0.1"), mask: address("255.0.0.255") },
+                "10.0.0.1/255.0.0.255",
+            ),
+        ] {
+            assert_eq!(network.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_mask_with_holes_compares_its_bits() {
+        let network = Network { address: address("10.0.0.1"), mask: address("255.0.0.255") };
+        assert!(network.contains(address("10.7.7.1")));
+        assert!(!network.contains(address("10.7.7.2")));
+        assert_eq!((network.prefix(), network.single()), (None, None));
+    }
+
+    #[test]
+    fn families_do_not_mix() {
+        let all = Network::new(address("0.0.0.0"), 0);
+        assert!(!all.contains(address("::1")));
+        let mixed = Network { address: address("10.0.0.1"), mask: address("::") };
+        assert!(!mixed.contains(address("10.0.0.1")) && !mixed.contains(address("::1")));
+    }
+
+    #[test]
+    fn ports_are_single_only_if_there_is_one() {
+        assert_eq!(Ports::from(80).single(), Some(80));
+        assert_eq!(Ports::from_iter([80..=81]).single(), None);
+        assert_eq!(Ports::from_iter([80..=80, 80..=80]).single(), None);
+        assert_eq!(Ports::default().single(), None);
+        assert!(!Ports::default().contains(0));
+    }
+
+    proptest! {
+        #[test]
+        fn a_network_contains_what_shares_its_prefix(
+            network: u128, other: u128, prefix in 0_u8..=128,
+        ) {
+            let contained = prefix == 0 || (network ^ other) >> (128 - u32::from(prefix)) == 0;
+            let network = Network::new(IpAddr::V6(network.into()), prefix);
+            prop_assert_eq!(network.contains(IpAddr::V6(other.into())), contained);
+            prop_assert_eq!(network.prefix(), Some(prefix));
+            prop_assert_eq!(network.single().is_some(), prefix == 128);
+        }
+
+        #[test]
+        fn ipv4_networks_do_so_too(network: u32, other: u32, prefix in 0_u8..=32) {
+            let contained = prefix == 0 || (network ^ other) >> (32 - u32::from(prefix)) == 0;
+            let network = Network::new(IpAddr::V4(network.into()), prefix);
+            prop_assert_eq!(network.contains(IpAddr::V4(other.into())), contained);
+            prop_assert_eq!(network.prefix(), Some(prefix));
+        }
+    }
+}

@@ -241,9 +241,11 @@ fn counters_are_zeroed_of_what_matches_only() {
 
 #[test]
 fn a_kernel_without_zones_is_not_asked_for_one_twice() {
-    let (mut verbs, log) = verbs(|asked| match asked.kinds.contains(&CTA_ZONE) {
-        true => vec![acknowledge(asked.header, EOPNOTSUPP, &[]).into()],
-        false => ignorant(asked),
+    let (mut verbs, log) = verbs(|asked| {
+        if asked.kinds.contains(&CTA_ZONE) {
+            return vec![acknowledge(asked.header, EOPNOTSUPP, &[]).into()];
+        }
+        ignorant(asked)
     });
     let filter = Condition::Zone(7).into();
     for _ in 0..2 {
@@ -307,4 +309,27 @@ fn a_batch_tells_what_became_of_each() {
     assert_eq!((report.applied, report.refused.len()), (2, 1));
     assert_eq!((report.refused[0].0, report.refused[0].1.reason), (1, Reason::Invalid));
     assert!(!report.is_complete());
+}
+
+#[test]
+fn missing_privilege_is_not_taken_for_a_fixed_timeout() {
+    let (mut verbs, _) = verbs(|asked| vec![acknowledge(asked.header, EPERM, &[]).into()]);
+    let key = flow(1).key();
+    let patch = FlowPatch { timeout: Some(1), ..FlowPatch::default() };
+    assert!(now(verbs.update(&key, &patch)).expect_err("refused").is_permission());
+    let changes = [Change::Update(key, patch.clone())];
+    assert!(now(verbs.apply(&changes)).expect_err("refused").is_permission());
+    // With privilege it is the timeout.
+    let (mut verbs, _) = self::verbs(|asked| match asked.header.kind {
+        IPCTNL_MSG_CT_GET_STATS => {
+            let header = asked.header;
+            let payload = [0, 0, 0, 0];
+            vec![reply(header, header.kind, 0, &payload).into(), acknowledge(header, 0, &[]).into()]
+        }
+        _ => vec![acknowledge(asked.header, EPERM, &[]).into()],
+    });
+    let error = now(verbs.update(&key, &patch)).expect_err("refused");
+    assert_eq!(error.reason(), Some(Reason::FixedTimeout));
+    let report = now(verbs.apply(&changes)).expect("sent");
+    assert_eq!(report.refused[0].1.reason, Reason::FixedTimeout);
 }
