@@ -86,3 +86,59 @@ fn push_flags(line: &mut Line, flags: ExpectationFlags) {
         line.byte(if set.peek().is_some() { b',' } else { b' ' });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use conntrack::Protocol;
+
+    use super::*;
+
+    #[test]
+    fn flags_zones_and_helpers() {
+        let end = |text: &str| text.parse().expect("an end");
+        let master = Tuple::udp(end("127.0.0.1:5000"), end("127.0.0.2:69"));
+        let tuple = Tuple::udp(end("4.4.4.4:10"), end("5.5.5.5:20"));
+        let mask = Tuple::udp(end("255.255.255.255:65535"), end("255.255.255.255:65535"));
+        let mut expectation = Expectation::new(master, tuple, mask);
+        let text = |expectation: &Expectation<'_>| {
+            let mut line = Line::default();
+            super::expectation(&mut line, expectation);
+            String::from_utf8(line.bytes().to_vec()).expect("text")
+        };
+        let tuples = "proto=17 src=4.4.4.4 dst=5.5.5.5 sport=10 dport=20 mask-src=255.255.255.255 \
+            mask-dst=255.255.255.255 sport=65535 dport=65535 master-src=127.0.0.1 \
+            master-dst=127.0.0.2 sport=5000 dport=69 ";
+        assert_eq!(text(&expectation), format!("{tuples}\n"));
+        expectation.timeout = Some(299);
+        expectation.class = Some(0);
+        expectation.helper = Some("tftp".into());
+        assert_eq!(text(&expectation), format!("299 {tuples}class=0 helper=tftp\n"));
+        expectation.zone = Some(5);
+        for (flags, names) in [
+            (ExpectationFlags::PERMANENT, "PERMANENT "),
+            (ExpectationFlags::INACTIVE | ExpectationFlags::USERSPACE, "INACTIVE,USERSPACE "),
+            (ExpectationFlags::from_bits_retain(8), ""),
+        ] {
+            expectation.flags = Some(flags);
+            let expected = format!("299 {tuples}zone=5 {names}class=0 helper=tftp\n");
+            assert_eq!(text(&expectation), expected);
+        }
+        let mut line = Line::default();
+        event(&mut line, EventKind::Destroy, &expectation);
+        assert!(line.bytes().starts_with(b"[DESTROY] 299 proto=17 "));
+    }
+
+    #[test]
+    fn protocols_without_ports() {
+        let address = |text: &str| text.parse().expect("an address");
+        let tuple =
+            Tuple::new(Protocol(50), address("10.0.0.1"), address("10.0.0.2"), Layer4::None);
+        let mut line = Line::default();
+        expectation(&mut line, &Expectation::new(tuple, tuple, tuple));
+        assert_eq!(
+            line.bytes(),
+            b"proto=50 src=10.0.0.1 dst=10.0.0.2 mask-src=10.0.0.1 mask-dst=10.0.0.2 \
+              master-src=10.0.0.1 master-dst=10.0.0.2 \n"
+        );
+    }
+}

@@ -143,3 +143,106 @@ fn push_state(line: &mut Line, flow: &Flow<'_>) {
 fn swapped(tag: Option<u32>) -> Option<u32> {
     tag.map(u32::from_be)
 }
+
+#[cfg(test)]
+mod tests {
+    use conntrack::{Dccp, DccpState, Sctp, SctpState, TcpState, Tuple};
+
+    use super::*;
+
+    fn saved(kind: EventKind, flow: &Flow<'_>) -> String {
+        let mut line = Line::default();
+        super::flow(&mut line, kind, flow);
+        String::from_utf8(line.bytes().to_vec()).expect("text")
+    }
+
+    fn flow_of(protocol: Protocol) -> Flow<'static> {
+        let end = |text: &str| text.parse().expect("an end");
+        let original = Tuple::with_ports(protocol, end("10.0.0.1:1"), end("10.0.0.2:2"));
+        let mut flow = Flow::new(original, original.inverted());
+        flow.status = Some(Status::CONFIRMED);
+        flow
+    }
+
+    const PORTS: &str = "--sport 1 --dport 2 --reply-port-src 2 --reply-port-dst 1";
+
+    #[test]
+    fn what_is_saved() {
+        let mut flow = flow_of(Protocol::TCP);
+        flow.timeout = Some(60);
+        flow.status = Some(Status::all());
+        flow.state = Some(TcpState::SYN_SENT2.into());
+        flow.security_mark = Some(3);
+        flow.zone = Some(5);
+        flow.original.zone = Some(6);
+        flow.reply.zone = Some(7);
+        flow.reply.source = "8.8.8.8".parse().expect("an address");
+        flow.reply.destination = "9.9.9.9".parse().expect("an address");
+        assert_eq!(
+            saved(EventKind::New, &flow),
+            format!(
+                "-A -t 60 -u EXPECTED,SEEN_REPLY,ASSURED,FIXED_TIMEOUT -c 3 -w 5 --orig-zone 6 \
+                 --reply-zone 7 -s 10.0.0.1 -d 10.0.0.2 -g 8.8.8.8 -n 9.9.9.9 -p tcp {PORTS} \
+                 --state SYN_SENT2"
+            )
+        );
+    }
+
+    #[test]
+    fn what_was_changed() {
+        let flow = flow_of(Protocol::UDP);
+        for (kind, verb) in
+            [(EventKind::New, "-A"), (EventKind::Update, "-U"), (EventKind::Destroy, "-D")]
+        {
+            assert_eq!(
+                saved(kind, &flow),
+                format!(
+                    "{verb} -u UNSET -s 10.0.0.1 -d 10.0.0.2 -r 10.0.0.2 -q 10.0.0.1 -p udp {PORTS}"
+                )
+            );
+        }
+    }
+
+    /// The last kernel that shows DCCP is Linux 6.16.
+    #[test]
+    fn states_of_other_protocols() {
+        let mut flow = flow_of(Protocol::DCCP);
+        let dccp = Dccp { state: DccpState::TIMEWAIT, ..Dccp::default() };
+        for (role, text) in [
+            (None, "--state TIMEWAIT"),
+            (Some(DccpRole::CLIENT), "--state TIMEWAIT --role client"),
+            (Some(DccpRole::SERVER), "--state TIMEWAIT --role server"),
+            (Some(DccpRole(7)), "--state TIMEWAIT"),
+        ] {
+            flow.state = Some(ProtocolState::Dccp(Dccp { role, ..dccp }));
+            assert!(saved(EventKind::New, &flow).ends_with(&format!("-p dccp {PORTS} {text}")));
+        }
+        let mut flow = flow_of(Protocol::SCTP);
+        flow.state = Some(ProtocolState::Sctp(Sctp {
+            state: SctpState::HEARTBEAT_SENT,
+            verification_tag_original: Some(1_u32.to_be()),
+            verification_tag_reply: Some(u32::MAX),
+        }));
+        assert!(
+            saved(EventKind::New, &flow)
+                .ends_with("--state HEARTBEAT_SENT --orig-vtag 1 --reply-vtag 4294967295")
+        );
+    }
+
+    #[test]
+    fn other_protocols() {
+        let address = |text: &str| text.parse().expect("an address");
+        let gre = Tuple::gre(address("10.0.0.1"), address("10.0.0.2"), 17, 34);
+        assert!(
+            saved(EventKind::New, &Flow::new(gre, gre.inverted()))
+                .ends_with("-p gre --srckey 17 --dstkey 34 --reply-key-src 34 --reply-key-dst 17")
+        );
+        let echo = Tuple::echo(address("fd00::1"), address("fd00::2"), 5);
+        assert!(
+            saved(EventKind::New, &Flow::new(echo, echo.inverted()))
+                .ends_with("-q fd00::1 -p icmpv6 --icmpv6-type 128 --icmpv6-code 0 --icmpv6-id 5")
+        );
+        let esp = Tuple::new(Protocol(50), address("10.0.0.1"), address("10.0.0.2"), Layer4::None);
+        assert!(saved(EventKind::New, &Flow::new(esp, esp.inverted())).ends_with(" -p 50"));
+    }
+}

@@ -45,3 +45,27 @@ fn push_cpu(line: &mut Line, cpu: u16) {
     line.left(cpu, 4);
     line.byte(b'\t');
 }
+
+#[cfg(test)]
+mod tests {
+    use conntrack::Counter;
+
+    use super::*;
+
+    #[test]
+    fn counters_in_the_kernels_order() {
+        let counters = vec![(Counter::FOUND, 7), (Counter::CHAIN_TOO_LONG, 0), (Counter(16), 1)];
+        let mut line = Line::default();
+        cpu(&mut line, &CpuStatistics { cpu: 3, counters });
+        assert_eq!(line.bytes(), b"cpu=3   \tfound=7 chaintoolong=0 unknown1=1 \n");
+    }
+
+    #[test]
+    fn counters_of_expectations() {
+        let statistics =
+            CpuExpectationStatistics { cpu: 12, new: Some(1), create: Some(2), delete: None };
+        let mut line = Line::default();
+        expectations(&mut line, &statistics);
+        assert_eq!(line.bytes(), b"cpu=12  \texpect_new=1 expect_create=2 \n");
+    }
+}
