@@ -241,10 +241,11 @@ pub(crate) fn split(line: &str) -> Vec<&str> {
     words
 }
 
-/// A flow without its id, references, and what TCP tracking knows of its windows.
+/// A flow without its id, references, age, and what TCP tracking knows of its windows.
 fn normalised(mut flow: Flow<'static>) -> String {
     flow.id = None;
     flow.use_count = None;
+    flow.started = None;
     if let Some(ProtocolState::Tcp(tcp)) = &mut flow.state {
         tcp.flags_original = None;
         tcp.flags_reply = None;

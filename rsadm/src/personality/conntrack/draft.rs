@@ -188,16 +188,15 @@ impl Order {
         patch.state = self
             .state(flow.state)
             .filter(|wanted| !flow.state.is_some_and(|state| same(&state, wanted)));
-        patch.labels = self.labels_change(flow.labels.unwrap_or_default());
+        patch.labels = self.labels_change(flow.labels);
         (patch != FlowPatch::default()).then_some(patch)
     }
 
-    fn labels_change(&self, now: Labels) -> Option<LabelsChange> {
+    /// Labels that the flow has are set again: that counts as an update.
+    fn labels_change(&self, now: Option<Labels>) -> Option<LabelsChange> {
         match self.label_change? {
-            LabelChange::Add(labels) if now.contains_all(labels) => None,
             LabelChange::Add(labels) => Some(LabelsChange::set(labels)),
-            LabelChange::Delete(labels) if now.0 & labels.0 == 0 => None,
-            LabelChange::Delete(labels) => Some(LabelsChange::clear(labels)),
+            LabelChange::Delete(labels) => now.map(|_| LabelsChange::clear(labels)),
         }
     }
 

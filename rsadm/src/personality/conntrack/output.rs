@@ -19,8 +19,10 @@ pub(super) struct Output<O> {
     line: Line,
     mask: u32,
     format: Format,
-    /// That of flows that were changed: neither their times nor their labels are shown.
-    changed: Format,
+    /// That of flows that were updated, whose times are not shown.
+    updated: Format,
+    /// That of flows that were deleted, whose labels are not shown either.
+    deleted: Format,
     /// XML has begun, and has to be ended.
     open: bool,
 }
@@ -32,7 +34,8 @@ impl<O: Write> Output<O> {
             line: Line::default(),
             mask: 0,
             format: Format::default(),
-            changed: Format::default(),
+            updated: Format::default(),
+            deleted: Format::default(),
             open: false,
         }
     }
@@ -48,7 +51,8 @@ impl<O: Write> Output<O> {
             verbatim: true,
             labels: label_map,
         };
-        self.changed = Format { timestamps: false, labels: None, ..self.format };
+        self.updated = Format { timestamps: false, ..self.format.clone() };
+        self.deleted = Format { timestamps: false, labels: None, ..self.format };
     }
 
     pub(super) fn has(&self, form: u32) -> bool {
@@ -65,9 +69,15 @@ impl<O: Write> Output<O> {
         self.line.spill(PIECE, &mut self.out)
     }
 
-    /// Writes a flow that was changed.
-    pub(super) fn changed(&mut self, flow: &Flow<'_>, how: EventKind) -> io::Result<()> {
-        push(&mut self.line, flow, how, self.mask, &self.changed);
+    /// Writes a flow that was updated.
+    pub(super) fn updated(&mut self, flow: &Flow<'_>) -> io::Result<()> {
+        push(&mut self.line, flow, EventKind::New, self.mask, &self.updated);
+        self.line.spill(PIECE, &mut self.out)
+    }
+
+    /// Writes a flow that was deleted.
+    pub(super) fn deleted(&mut self, flow: &Flow<'_>) -> io::Result<()> {
+        push(&mut self.line, flow, EventKind::Destroy, self.mask, &self.deleted);
         self.line.spill(PIECE, &mut self.out)
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use conntrack::{Client, Condition, Error, EventKind, Family, Filter, Flow};
+use conntrack::{Client, Condition, Error, Family, Filter, Flow};
 use rustix::io::Errno;
 
 use super::command::{Command, Table};
@@ -140,7 +140,7 @@ impl<D: Directory, O: Write + Send, E: Write> Tool<D, O, E> {
             }
             let (client, out) = self.client_and_output()?;
             match client.flow(&key) {
-                Ok(flow) => out.changed(&flow, EventKind::New)?,
+                Ok(flow) => out.updated(&flow)?,
                 Err(error) if is_missing(&error) => continue,
                 Err(error) => return Err(error.into()),
             }
@@ -155,7 +155,7 @@ impl<D: Directory, O: Write + Send, E: Write> Tool<D, O, E> {
         let mut shown = Ok(());
         let deletion = client.delete_matching(&filter, |flow| {
             if shown.is_ok() {
-                shown = out.changed(flow, EventKind::Destroy);
+                shown = out.deleted(flow);
             }
         })?;
         shown?;
