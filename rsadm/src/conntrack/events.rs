@@ -117,8 +117,8 @@ impl Events {
                 seen.lost += 1;
                 let times = seen.lost;
                 say(&format!(
-                    "events were lost, for the {times}. time: they come faster than they are \
-                     read; the table is read again"
+                    "events were lost ({times}): they come faster than they are read; the table is \
+                     read again"
                 ));
                 writer.lost(times)
             }

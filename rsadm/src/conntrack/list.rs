@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::arguments::List;
 use super::connect;
 use super::filter::Filters;
+use super::service;
 use super::show::Show;
 use crate::cli::Format;
 use crate::failure::{Failure, Result};
@@ -27,6 +28,12 @@ pub(super) fn run(arguments: &List, form: &Form, out: &mut (impl Write + Send)) 
     let filter = arguments.filters.build()?;
     if arguments.explain {
         return explain(&filter, form.plain()?.unwrap_or_default(), out);
+    }
+    if let Some(service) = arguments.filters.service.as_ref().filter(|_| !arguments.zero) {
+        let format = form.format().unwrap_or(Format::Table);
+        if form.is_joined() {
+            return service::run(service, &filter, Structure::of(format), out);
+        }
     }
     if arguments.zero {
         return zero(&filter, form, out);

@@ -16,12 +16,13 @@ mod list;
 mod load;
 mod save;
 pub mod script;
-mod show;
+mod service;
+pub(crate) mod show;
 mod table;
 mod top;
 mod tuples;
 mod values;
-mod view;
+pub(crate) mod view;
 
 use crate::deferred::Deferred;
 use crate::failure::Result;

@@ -169,7 +169,7 @@ fn row(flow: &Flow<'_>) -> Vec<String> {
 }
 
 /// The state that a flow's protocol has, if it has any.
-pub(super) fn state(flow: &Flow<'_>) -> &'static str {
+pub(crate) fn state(flow: &Flow<'_>) -> &'static str {
     flow.state.as_ref().and_then(ProtocolState::name).unwrap_or_default()
 }
 
@@ -201,7 +201,7 @@ pub(super) fn source_of(address: IpAddr, layer4: Layer4) -> String {
 }
 
 /// The receiver with its port or the like.
-pub(super) fn destination_of(address: IpAddr, layer4: Layer4) -> String {
+pub(crate) fn destination_of(address: IpAddr, layer4: Layer4) -> String {
     match layer4 {
         Layer4::Ports { destination, .. } => SocketAddr::new(address, destination).to_string(),
         Layer4::Keys { destination, .. } => format!("{address} key {destination:#x}"),

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 
 /// A flow. What the kernel did not tell is absent.
 #[derive(Serialize)]
-pub(super) struct FlowView<'a> {
+pub(crate) struct FlowView<'a> {
     family: &'static str,
     #[serde(serialize_with = "protocol")]
     protocol: Protocol,
@@ -230,7 +230,11 @@ fn state<S: Serializer>(state: &Option<ProtocolState>, out: S) -> Result<S::Ok, 
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    clippy::ref_option,
+    reason = "serde passes references"
+)]
 fn status<S: Serializer>(status: &Option<Status>, out: S) -> Result<S::Ok, S::Error> {
     out.collect_seq(status.unwrap_or_default().iter_names().map(|(name, _)| name))
 }

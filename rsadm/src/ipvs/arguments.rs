@@ -124,6 +124,9 @@ pub(crate) struct Connections {
     #[arg(long, value_name = "ORIGIN", value_parser = parse_origin,
           conflicts_with = "persistent_conn")]
     pub(crate) origin: Option<Origin>,
+    /// With the flow that connection tracking has of each, and where its answers go
+    #[arg(long, conflicts_with_all = ["group_by", "persistent_conn"])]
+    pub(crate) nat: bool,
     /// Count connections instead of listing them
     #[arg(long, value_name = "WHAT")]
     pub(crate) group_by: Option<GroupBy>,

@@ -58,6 +58,11 @@ impl Form {
         self.format
     }
 
+    /// Whether a form that joins several tables in one row goes: any but conntrack's own.
+    pub(crate) fn is_joined(&self) -> bool {
+        self.details.is_empty() && self.format != Some(Format::Classic)
+    }
+
     /// Whether this detail was asked for.
     pub(crate) fn has(&self, detail: Detail) -> bool {
         self.details.contains(&detail)

@@ -136,7 +136,7 @@ prop_compose! {
         settings.sequence_adjustment_reply = sequences
             .map(|[position, before, after]| SequenceAdjustment { position, before, after });
         settings.synproxy = sequences.map(|[a, b, c]| Synproxy {
-            initial_sequence: a,
+            initial_sequence: a.max(1),
             initial_timestamp: b,
             timestamp_offset: c,
         });

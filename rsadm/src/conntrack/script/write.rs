@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use conntrack::{
     Layer4, MaskedTcpFlags, NatRequest, NewFlow, Protocol, ProtocolState, SequenceAdjustment,
-    Status, Tuple,
+    Status, Synproxy, Tuple,
 };
 
 use crate::classic::Line;
@@ -44,7 +44,8 @@ pub(in crate::conntrack) fn flow(line: &mut Line, flow: &NewFlow) {
     }
     push_sequences(line, " --seqadj-orig ", settings.sequence_adjustment_original);
     push_sequences(line, " --seqadj-reply ", settings.sequence_adjustment_reply);
-    if let Some(kept) = settings.synproxy {
+    // Every flow has room for it where the module is loaded.
+    if let Some(kept) = settings.synproxy.filter(|kept| *kept != Synproxy::default()) {
         let numbers = [kept.initial_sequence, kept.initial_timestamp, kept.timestamp_offset];
         push_list(line, " --synproxy ", &numbers);
     }

@@ -14,6 +14,7 @@ use crate::output::table::{Align, Table};
 use crate::output::{Items, Structure};
 
 mod groups;
+mod nat;
 mod view;
 
 use groups::Groups;
@@ -72,6 +73,9 @@ fn list(
     connections: impl Iterator<Item = Result<Connection>>,
     out: &mut impl Write,
 ) -> Result<()> {
+    if arguments.nat {
+        return nat::list(Structure::of(format), &mut arguments.names(), connections, out);
+    }
     if let Some(structure) = Structure::of(format) {
         let mut items = Items::new(out, structure);
         for connection in connections {

@@ -29,6 +29,7 @@ fn arguments() -> Connections {
         origin: None,
         group_by: None,
         top: None,
+        nat: false,
     }
 }
 
