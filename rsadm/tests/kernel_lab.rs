@@ -13,17 +13,19 @@ use testbed::process::Captured;
 type Result<T> = std::result::Result<T, Failure>;
 
 const NODE: &str = "node120";
+const CLIENTS_NODE: &str = "node121";
 
 fn main() -> ExitCode {
     testbed::harness::main(&[Case {
         name: "the_lab_reads_like_the_cluster_by_rsadm",
-        needs: &[Need::Ipvs, Need::Reference("ipvsadm")],
+        needs: &[Need::Ipvs, Need::Reference("ipvsadm"), Need::Reference("conntrack")],
         run: reads_like_the_cluster,
     }])
 }
 
 fn reads_like_the_cluster(ctx: &Context) -> Outcome {
     symlink(env!("CARGO_BIN_EXE_rsadm"), "/run/ipvsadm")?;
+    symlink(env!("CARGO_BIN_EXE_rsadm"), "/run/conntrack")?;
     let lab = Lab::build()?;
     table_reads(ctx, "0")?;
     lab.send_traffic()?;
@@ -36,7 +38,68 @@ fn reads_like_the_cluster(ctx: &Context) -> Outcome {
     let reference = connections_at_rest(ctx, &[&reference(ctx), "-L", "-n", "-c"])?;
     ctx.equal("connections by the symlink", &reference, &symlink);
     ctx.equal("connections as ipvsadm lists them", &reference, &listed);
-    table_reads(ctx, "1")
+    table_reads(ctx, "1")?;
+    flows_read(ctx, NODE, "--dport 8880", client)?;
+    flows_read(ctx, CLIENTS_NODE, "-s 10.244.3.10", "10.244.3.10")?;
+    joined_reads(ctx, client)
+}
+
+/// The flows of the requests, by our two names and by conntrack itself.
+fn flows_read(ctx: &Context, node: &str, filter: &str, client: &str) -> Result<()> {
+    let words = |program: &[&str]| -> Vec<String> {
+        let line = program.iter().copied().chain(["-p", "tcp"]).chain(filter.split(' '));
+        line.map(str::to_owned).collect()
+    };
+    let conntrack = ctx.reference("conntrack").get_program().to_string_lossy().into_owned();
+    let programs = [
+        words(&[env!("CARGO_BIN_EXE_rsadm"), "conntrack", "list"]),
+        words(&["./conntrack", "-L"]),
+        words(&[&conntrack, "-L"]),
+    ];
+    // A second may pass between them, and the time that is left is another one.
+    let mut listings = Vec::new();
+    for _ in 0..20 {
+        listings.clear();
+        for program in &programs {
+            let program: Vec<&str> = program.iter().map(String::as_str).collect();
+            listings.push(on(ctx, node, &program)?.out());
+        }
+        if listings.iter().all(|listing| *listing == listings[0]) {
+            break;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    ctx.equal(&format!("./conntrack -L on {node}"), &listings[2], &listings[1]);
+    ctx.equal(&format!("rsadm conntrack list on {node}"), &listings[2], &listings[0]);
+    ctx.equal(&format!("flows on {node}"), &3, &listings[0].lines().count());
+    for line in listings[0].lines() {
+        let begins = line.starts_with("tcp      6 ")
+            && line.contains(&format!(" TIME_WAIT src={client} dst=10.243.21.14 sport="))
+            && line.contains(" dport=8880 src=10.244.")
+            && line.contains(" [ASSURED] ");
+        ctx.check(line, begins);
+    }
+    Ok(())
+}
+
+/// An IPVS connection and its flow in one row.
+fn joined_reads(ctx: &Context, client: &str) -> Result<()> {
+    let rsadm = env!("CARGO_BIN_EXE_rsadm");
+    let service = "tcp://10.243.21.14:8880";
+    let flows = on_node(ctx, &[rsadm, "conntrack", "list", "--service", service])?;
+    let connections = on_node(ctx, &[rsadm, "ipvs", "connections", "-n", "--nat"])?;
+    for listing in [flows.success()?.out(), connections.success()?.out()] {
+        ctx.equal("a row for each request", &4, &listing.lines().count());
+        for row in listing.lines().skip(1) {
+            let asked = row.contains(&format!("{client}:")) && row.contains("10.243.21.14:8880");
+            ctx.check(row, asked && row.matches("TIME_WAIT").count() == 2);
+        }
+        let remote = listing.lines().find(|row| row.contains(" 10.244.3.32:80 "));
+        // Where nothing masquerades, answers go to the node's bridge.
+        let masked = if client == "10.243.21.14" { " 10.244.5.0:" } else { " 10.244.5.1:" };
+        ctx.check("the masqueraded address", remote.is_some_and(|row| row.contains(masked)));
+    }
+    Ok(())
 }
 
 /// The table of the scenario to the byte, by our two names and by ipvsadm itself.
@@ -136,7 +199,11 @@ fn reference(ctx: &Context) -> String {
 
 /// Runs a command on the node, from the folder that has the symlink.
 fn on_node(ctx: &Context, words: &[&str]) -> Result<Captured> {
+    on(ctx, NODE, words)
+}
+
+fn on(ctx: &Context, node: &str, words: &[&str]) -> Result<Captured> {
     let mut command = Command::new("ip");
-    command.args(["netns", "exec", NODE]).args(words).current_dir("/run");
+    command.args(["netns", "exec", node]).args(words).current_dir("/run");
     Ok(ctx.capture(&mut command)?)
 }

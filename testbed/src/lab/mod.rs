@@ -26,7 +26,15 @@ use cluster::NODES;
 use node::Node;
 
 /// What the tour shows, on node 120.
-const TOUR: [&str; 2] = ["rsadm ipvs list -n", "rsadm ipvs connections -n"];
+const TOUR: [&str; 4] = [
+    "rsadm ipvs list -n",
+    "rsadm ipvs connections -n",
+    "rsadm conntrack list -p tcp --dport 8880",
+    "rsadm conntrack list --service tcp://10.243.21.14:8880",
+];
+
+/// What it shows on node 121, where the client is.
+const CLIENTS_TOUR: &str = "rsadm conntrack list -p tcp -s 10.244.3.10";
 
 /// The running lab.
 #[derive(Debug)]
@@ -71,7 +79,7 @@ impl Lab {
         for line in TOUR {
             show("after the requests", &self.nodes[0], line)?;
         }
-        Ok(())
+        show("the client's requests", &self.nodes[1], CLIENTS_TOUR)
     }
 
     /// Asks the service often enough to reach every pod, and checks that all of them answered.

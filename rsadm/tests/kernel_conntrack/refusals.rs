@@ -1,0 +1,67 @@
+//! What is refused, and that nothing changes by it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use testbed::harness::{Context, Outcome};
+
+use super::{ids, listed, run, same, table};
+
+/// Where nobody may read the program.
+const PROGRAM: &str = "/run/rsadm-for-all";
+const NOBODY: u32 = 65534;
+
+pub(crate) fn hints(ctx: &Context) -> Outcome {
+    table(ctx)?;
+    let before = ids(&listed(ctx, "list")?);
+    for (line, status, says) in [
+        ("delete", 2, "rsadm: delete which flows? Without a filter these are all\n"),
+        ("delete -s 10.0.0.1/8", 2, "has bits set behind its prefix: the network is 10.0.0.0/8"),
+        ("delete -p icmp --dport 80", 2, "rsadm: --dport is not for icmp: it goes with -p tcp,"),
+        ("delete -s 10.0.0.1 -d fd00::1", 2, "rsadm: --src is about ipv4 and --dst about ipv6"),
+        ("delete -w 65536", 2, "'65536' is not a zone"),
+        ("delete -m 4294967296", 2, "'4294967296' is not a mark"),
+        ("delete --dport 65536", 2, "'65536' is neither a port nor a range"),
+        ("update -p tcp", 2, "required arguments were not provided"),
+        ("update -p tcp --set-status !ASSURED", 2, "never clears one"),
+        ("create -p tcp -s 10.3.0.1 -d 10.0.0.2 --sport 1 --dport 2 -t 9", 2, "needs --state"),
+        ("create -p udp -s 10.3.0.1 -d 10.0.0.2 --sport 1 -t 9", 2, "--sport needs --dport"),
+        ("get -p udp -s 10.3.0.1 -d 10.0.0.2 --sport 1 --dport 2", 1, "no such flow\n  hint: "),
+        ("list -o json,id", 2, "go with classic output only"),
+        ("list -o timestamp", 2, "this lists no events"),
+        ("events -o table", 2, "events have no end"),
+        ("load /nonexistent", 1, "rsadm: cannot read /nonexistent: "),
+    ] {
+        let captured = run(ctx, line)?;
+        same(ctx, line, status, captured.code());
+        let err = captured.err();
+        ctx.check(&format!("{line}: {err}"), err.contains(says) && captured.stdout.is_empty());
+    }
+    same(ctx, "left", &before, &ids(&listed(ctx, "list")?));
+    Ok(())
+}
+
+pub(crate) fn unprivileged(ctx: &Context) -> Outcome {
+    table(ctx)?;
+    let before = ids(&listed(ctx, "list")?);
+    fs::copy(env!("CARGO_BIN_EXE_rsadm"), PROGRAM)?;
+    for path in [PROGRAM, "/run"] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+    }
+    for line in ["list", "count", "delete -p tcp", "flush"] {
+        let mut command = Command::new(PROGRAM);
+        command.arg("conntrack").args(line.split_whitespace()).current_dir("/");
+        command.uid(NOBODY).gid(NOBODY);
+        let captured = ctx.capture(&mut command)?;
+        same(ctx, line, 1, captured.code());
+        let err = captured.err();
+        ctx.check(
+            &err,
+            err.contains("permission denied\n  hint: ") && err.contains("CAP_NET_ADMIN"),
+        );
+    }
+    same(ctx, "left", &before, &ids(&listed(ctx, "list")?));
+    Ok(())
+}
