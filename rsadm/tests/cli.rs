@@ -318,9 +318,67 @@ fn a_namespace_that_is_not_there() {
 }
 
 #[test]
+fn mistakes_about_flows() {
+    for (line, says) in [
+        (
+            "conntrack",
+            "rsadm: 'rsadm conntrack' is not a whole command\n  hint: `rsadm conntrack --help` lists \
+             what may follow\n",
+        ),
+        (
+            "conntrack delete",
+            "rsadm: delete which flows? Without a filter these are all\n  hint: `rsadm conntrack \
+             flush` deletes all\n",
+        ),
+        (
+            "conntrack list -s 10.0.0.1/8",
+            "rsadm: invalid value '10.0.0.1/8' for '--src <CIDR>': '10.0.0.1/8' has bits set behind \
+             its prefix: the network is 10.0.0.0/8, the address 10.0.0.1\n  hint: `rsadm conntrack \
+             list --help` tells more\n",
+        ),
+        (
+            "conntrack list -p icmp --dport 80",
+            "rsadm: --dport is not for icmp: it goes with -p tcp, udp, udplite, sctp or dccp\n",
+        ),
+        (
+            "conntrack delete -s 10.0.0.1 -r fd00::1",
+            "rsadm: --src is about ipv4 and --reply-src about ipv6: no flow is of both\n",
+        ),
+        (
+            "conntrack list -o json,id",
+            "rsadm: extended, id, timestamp, ktimestamp, labels, xml and save go with classic output \
+             only\n  hint: the other forms have everything that these words would add\n",
+        ),
+        (
+            "ipvs list -o xml",
+            "rsadm: this command's output has the forms classic, table, json, ndjson, yaml\n",
+        ),
+        (
+            "conntrack create -p tcp -s 10.0.0.1 -d 10.0.0.2 --sport 1 --dport 2 -t 9",
+            "rsadm: a flow of tcp needs --state, such as ESTABLISHED\n",
+        ),
+        (
+            "conntrack get -p udp -s 10.0.0.1 -d 10.0.0.2",
+            "rsadm: a flow of udp needs --sport and --dport\n",
+        ),
+        (
+            "conntrack events -o json",
+            "rsadm: events have no end, and this form of output has one\n  hint: -o ndjson writes one \
+             object a line\n",
+        ),
+    ] {
+        refused(line, says);
+    }
+}
+
+#[test]
 fn help_and_version_go_to_standard_output() {
     for (line, begins) in [
-        ("--help", "Inspect and change IPVS"),
+        (
+            "--help",
+            "Inspect and change the tables behind virtual services on Linux: IPVS and conntrack",
+        ),
+        ("conntrack list --help", "List flows"),
         ("ipvs list --help", "List services and their destinations"),
         ("--version", "rsadm 0."),
     ] {
@@ -380,6 +438,7 @@ fn links_are_made_once_and_overwrite_nothing() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().display().to_string();
     let link = directory.path().join("ipvsadm");
+    let conntrack = directory.path().join("conntrack");
     for _ in 0..2 {
         let output = run(&format!("links {path}"));
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
@@ -387,6 +446,7 @@ fn links_are_made_once_and_overwrite_nothing() {
     }
     let program = fs::canonicalize(env!("CARGO_BIN_EXE_rsadm")).expect("a path");
     assert_eq!(fs::canonicalize(&link).expect("a link"), program);
+    assert_eq!(fs::canonicalize(&conntrack).expect("a link"), program);
 
     fs::remove_file(&link).expect("removed");
     fs::write(&link, "mine").expect("a file");

@@ -50,8 +50,8 @@ fn state(protocol: Protocol, name: &str) -> Result<ProtocolState> {
 
 /// Creates a flow that must not exist.
 pub(super) fn create(arguments: &Create) -> Result<()> {
-    connect()?.create(&new_flow(arguments)?)?;
-    Ok(())
+    let flow = new_flow(arguments)?;
+    Ok(connect()?.create(&flow)?)
 }
 
 fn new_flow(arguments: &Create) -> Result<NewFlow> {

@@ -131,8 +131,8 @@ pub(crate) fn explain(ctx: &Context) -> Outcome {
         let found = places.iter().find(|(one, _)| one == condition);
         found.map(|(_, place)| place.clone())
     };
-    // The kernel's filter on IPv6 addresses is inverted.
-    same(ctx, "source", Some("here".to_owned()), place("original source fd00::1"));
+    // The kernel's filter on IPv6 addresses is inverted: it is told the family alone.
+    same(ctx, "source", Some("narrowed".to_owned()), place("original source fd00::1"));
     same(ctx, "mark", Some("kernel".to_owned()), place("mark 0x7"));
     same(ctx, "state", Some("here".to_owned()), place("TCP state CLOSE"));
     Ok(())
