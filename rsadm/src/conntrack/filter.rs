@@ -408,39 +408,37 @@ mod tests {
         let words = ["rsadm"].into_iter().chain(line.split_whitespace());
         let line = Line::try_parse_from(words).map_err(|error| error.to_string())?;
         let filter = line.filters.build().map_err(|failure| failure.to_string())?;
-        Ok(filter.conditions().iter().map(|it| format!("{it}\n")).collect())
+        let lines: Vec<_> = filter.conditions().iter().map(ToString::to_string).collect();
+        Ok(lines.join("\n"))
     }
 
     #[test]
     fn options_become_conditions() {
         for (line, conditions) in [
             ("", ""),
-            ("-s 10.0.0.0/8", "original source 10.0.0.0/8\n"),
-            ("--orig-src 10.0.0.1", "original source 10.0.0.1\n"),
-            ("-q fd00::1", "reply destination fd00::1\n"),
-            (
-                "-p tcp --dport 80,8000-8999",
-                "protocol tcp\noriginal destination port 80,8000-8999\n",
-            ),
-            ("--sport !53", "not (original source port 53)\n"),
-            ("-p tcp,udp", "protocol tcp or protocol udp\n"),
-            ("-p !tcp", "not (protocol tcp)\n"),
-            ("--icmp-type 8", "protocol icmp\noriginal ICMP type 8\n"),
-            ("-p tcp --state time_wait", "protocol tcp\nTCP state TIME_WAIT\n"),
-            ("--state ESTABLISHED", "TCP state ESTABLISHED or SCTP state ESTABLISHED\n"),
-            ("-u ASSURED", "status ASSURED\n"),
-            ("-m 0x10/0xf0", "mark 0x10/0xf0\n"),
-            ("-m !0", "not (mark 0x0)\n"),
-            ("-w 3 --orig-zone 4", "zone 3\noriginal zone 4\n"),
-            ("-n", "source translated\n"),
-            ("-g 10.0.0.1:80", "destination translated to 10.0.0.1 port 80\n"),
-            ("-j --helper ftp", "source or destination translated\nhelper ftp\n"),
-            ("-l 3", "labels {3}\n"),
+            ("-s 10.0.0.0/8", "original source 10.0.0.0/8"),
+            ("--orig-src 10.0.0.1", "original source 10.0.0.1"),
+            ("-q fd00::1", "reply destination fd00::1"),
+            ("-p tcp --dport 80,8000-8999", "protocol tcp\noriginal destination port 80,8000-8999"),
+            ("--sport !53", "not (original source port 53)"),
+            ("-p tcp,udp", "protocol tcp or protocol udp"),
+            ("-p !tcp", "not (protocol tcp)"),
+            ("--icmp-type 8", "protocol icmp\noriginal ICMP type 8"),
+            ("-p tcp --state time_wait", "protocol tcp\nTCP state TIME_WAIT"),
+            ("--state ESTABLISHED", "TCP state ESTABLISHED or SCTP state ESTABLISHED"),
+            ("-u ASSURED", "status ASSURED"),
+            ("-m 0x10/0xf0", "mark 0x10/0xf0"),
+            ("-m !0", "not (mark 0x0)"),
+            ("-w 3 --orig-zone 4", "zone 3\noriginal zone 4"),
+            ("-n", "source translated"),
+            ("-g 10.0.0.1:80", "destination translated to 10.0.0.1 port 80"),
+            ("-j --helper ftp", "source or destination translated\nhelper ftp"),
+            ("-l 3", "labels {3}"),
             (
                 "--service tcp://10.243.21.14:8880",
-                "protocol tcp\noriginal destination 10.243.21.14\noriginal destination port 8880\n",
+                "protocol tcp\noriginal destination 10.243.21.14\noriginal destination port 8880",
             ),
-            ("--srckey 0x11", "protocol gre\noriginal source key 0x11\n"),
+            ("--srckey 0x11", "protocol gre\noriginal source key 0x11"),
         ] {
             assert_eq!(built(line).as_deref(), Ok(conditions), "{line}");
         }

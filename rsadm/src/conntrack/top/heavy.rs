@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// How many groups are kept at most. At about 64 bytes each, twice that with the table that they are
-/// compared with, this is well below 32 MiB.
-pub(super) const CAPACITY: usize = 200_000;
+/// How many groups are kept at most. Two tables of them, of which one is being sorted, stay below 32
+/// MiB.
+pub(super) const CAPACITY: usize = 100_000;
 
 /// Sums of groups. As long as there are no more than `capacity` of them, each sum is exact. Beyond
 /// that the smaller half is forgotten from time to time, and every sum may be too small by at most
