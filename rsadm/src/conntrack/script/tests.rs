@@ -62,7 +62,7 @@ fn mistakes_have_places() {
             "-A -t 1 -p tcp -s 1.1.1.1 -d 1.1.1.2 --sport 1 --dport 2 --state X",
             "1:66: 'X' is no state of tcp",
         ),
-        ("-A -t 1 -p udp -s 1.1.1.1 -d 1.1.1.2 --sport 1 --dport 65536", "1:58: '65536' is not a"),
+        ("-A -t 1 -p udp -s 1.1.1.1 -d 1.1.1.2 --sport 1 --dport 65536", "1:56: '65536' is not a"),
         ("-A -t 1 -p 50 -s 1.1.1.1 -d 1.1.1.2 -w 65536", "'65536' is not a zone"),
     ] {
         let complaint = complaint(text);
