@@ -63,6 +63,11 @@ impl Message {
         self.bytes.extend_from_slice(&kind.to_ne_bytes());
     }
 
+    /// Appends attributes that are encoded already.
+    pub fn encoded(&mut self, attributes: &[u8]) -> &mut Self {
+        self.push(attributes)
+    }
+
     /// Appends one byte.
     pub fn put_u8(&mut self, kind: u16, value: u8) -> &mut Self {
         self.put(kind, &[value])
@@ -192,6 +197,15 @@ mod tests {
             inner.put(1, &vec![0; 40000]).put(2, &vec![0; 40000]);
         });
         assert!(nested.is_too_long());
+    }
+
+    #[test]
+    fn encoded_attributes_are_taken_as_they_are() {
+        let mut other = Message::new(16, 0);
+        other.put_u8(3, 1).put_str(4, "rr");
+        let mut message = Message::new(16, 0);
+        message.header(&[0; 4]).encoded(other.payload());
+        assert_eq!(message.attributes().remainder(), other.payload());
     }
 
     #[test]
