@@ -1,0 +1,144 @@
+//! The smallest change that makes a device's entries what they are to be.
+
+use std::collections::HashMap;
+
+use crate::entry::Defaults;
+use crate::{Change, Entry, EntryFilter, EntryKey, Flags, Report, State};
+
+/// What the entries of a VXLAN device are to be.
+///
+/// ```no_run
+/// use vxlan::{Client, Entry, Sync};
+/// let mut client = Client::connect()?;
+/// let link = client.link("flannel.1")?.index;
+/// let peer = Entry::to(link, "ee:d6:38:55:d5:c7".parse()?, "172.16.20.121".parse()?);
+/// let report = client.sync(&Sync::new(link, vec![peer]))?;
+/// println!("{} changes", report.applied);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sync {
+    /// Index of the device.
+    pub link: u32,
+    /// Its entries.
+    pub desired: Vec<Entry>,
+    /// Which of the others are deleted: of the device's own table, those that match. Of itself all
+    /// that neither packets nor a control plane taught the device.
+    pub owned: EntryFilter,
+}
+
+impl Sync {
+    /// The entries that are to be, and no others but learned ones and those of a control plane.
+    pub fn new(link: u32, desired: Vec<Entry>) -> Self {
+        let owned = EntryFilter {
+            any_state: State::STATIC_PERMANENT,
+            no_flags: Flags::EXTERN_LEARN,
+            ..EntryFilter::default()
+        };
+        Self { link, desired, owned }
+    }
+
+    /// What to change of the entries that are. `group` says whether the device's default entry is
+    /// the device's own (its [`group`](crate::Settings::group)), which is left alone.
+    pub(crate) fn plan(
+        &self,
+        current: &[Entry],
+        defaults: Defaults,
+        external: bool,
+        group: Option<std::net::IpAddr>,
+    ) -> Vec<Change> {
+        let normal = |entry: &Entry| normal(entry, self.link, defaults, external);
+        let mut wanted: HashMap<EntryKey, usize> = HashMap::with_capacity(self.desired.len());
+        let mut desired: Vec<Option<Entry>> = Vec::with_capacity(self.desired.len());
+        for entry in self.desired.iter().map(normal) {
+            // The last word on an address counts.
+            if let Some(earlier) = wanted.insert(entry.key(), desired.len()) {
+                desired[earlier] = None;
+            }
+            desired.push(Some(entry));
+        }
+        let (mut changes, mut deletions) = (Vec::new(), Vec::new());
+        for is in current.iter().filter(|is| is.master.is_none() && is.link == self.link) {
+            let is = &normal(is);
+            match wanted.get(&is.key()).and_then(|&position| desired[position].take()) {
+                Some(entry) => change(is, entry, &mut changes),
+                None if self.owned.matches(is, defaults) && !is_devices_own(is, group) => {
+                    deletions.push(Change::Delete(*is));
+                }
+                None => {}
+            }
+        }
+        // What is there first makes room for what comes, where entries are limited.
+        deletions.extend(changes);
+        deletions.extend(desired.into_iter().flatten().map(|entry| {
+            if entry.mac.floods() && entry.nexthop_group.is_none() {
+                Change::Append(entry)
+            } else {
+                Change::Add(entry)
+            }
+        }));
+        deletions
+    }
+}
+
+/// The entry of a device's own group or remote.
+fn is_devices_own(is: &Entry, group: Option<std::net::IpAddr>) -> bool {
+    is.mac.is_zero() && is.remote.address.is_some() && is.remote.address == group
+}
+
+/// Turns an entry into another one of the same key.
+fn change(is: &Entry, entry: Entry, changes: &mut Vec<Change>) {
+    const WRITTEN: Flags = Flags::EXTERN_LEARN.union(Flags::ROUTER);
+    let same = is.remote == entry.remote
+        && is.nexthop_group == entry.nexthop_group
+        && is.state == entry.state
+        && is.flags & WRITTEN == entry.flags & WRITTEN;
+    if same {
+        return;
+    }
+    if is.nexthop_group.is_some() != entry.nexthop_group.is_some() {
+        // The kernel turns neither kind into the other.
+        changes.push(Change::Delete(*is));
+        changes.push(Change::Add(entry));
+    } else if entry.mac.floods() {
+        changes.push(Change::Append(entry));
+    } else {
+        changes.push(Change::Replace(entry));
+    }
+}
+
+/// The entry without what the kernel does not show, because it is the device's own.
+fn normal(entry: &Entry, link: u32, defaults: Defaults, external: bool) -> Entry {
+    let mut entry = Entry { link, ..*entry };
+    if entry.remote.port == defaults.port || entry.remote.port == Some(0) {
+        entry.remote.port = None;
+    }
+    if entry.remote.vni == defaults.vni {
+        entry.remote.vni = None;
+    }
+    let zero = entry.source_vni.is_some_and(|vni| vni.get() == 0);
+    if !external || zero {
+        entry.source_vni = None;
+    }
+    entry
+}
+
+/// What a synchronisation did.
+#[derive(Debug, Default)]
+pub struct SyncReport {
+    /// The changes that were needed, in their order.
+    pub changes: Vec<Change>,
+    /// What became of them.
+    pub report: Report,
+}
+
+impl std::ops::Deref for SyncReport {
+    type Target = Report;
+
+    fn deref(&self) -> &Report {
+        &self.report
+    }
+}
+
+#[cfg(test)]
+mod tests;
