@@ -4,6 +4,8 @@
 //! that are missing or unknown are no error, unless the flow could not be told from another
 //! without them.
 
+mod usual;
+
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -125,12 +127,13 @@ fn rare<'a>(flow: &mut Flow<'a>, attribute: &Attribute<'a>) {
 /// A tuple inside an attribute.
 #[inline]
 fn tuple(attribute: &Attribute<'_>) -> Result<Tuple> {
-    match usual_tuple(attribute.value) {
+    match usual::tuple(attribute.value) {
         Some(tuple) => Ok(tuple),
         None => walked_tuple(attribute),
     }
 }
 
+#[inline(never)]
 fn walked_tuple(attribute: &Attribute<'_>) -> Result<Tuple> {
     let (mut addresses, mut protocol, mut zone) = (None, None, None);
     for part in attribute.attributes() {
@@ -146,42 +149,6 @@ fn walked_tuple(attribute: &Attribute<'_>) -> Result<Tuple> {
     };
     let Some((protocol, layer4)) = protocol else { return Err(malformed("protocol of a tuple")) };
     Ok(Tuple { source, destination, protocol, layer4, zone })
-}
-
-/// Two bytes of length and two of type, as they stand at the front of an attribute.
-const fn front(length: u16, kind: u16) -> [u8; 4] {
-    let ([a, b], [c, d]) = (length.to_ne_bytes(), kind.to_ne_bytes());
-    [a, b, c, d]
-}
-
-/// The tuple of IPv4 with ports, which is what most flows have, in the one form that the kernel
-/// gives it. The walk below reads that too, in four times the time.
-#[inline]
-fn usual_tuple(value: &[u8]) -> Option<Tuple> {
-    const IP: [u8; 4] = front(20, NLA_F_NESTED | CTA_TUPLE_IP);
-    const SOURCE: [u8; 4] = front(8, CTA_IP_V4_SRC);
-    const DESTINATION: [u8; 4] = front(8, CTA_IP_V4_DST);
-    const PROTO: [u8; 4] = front(28, NLA_F_NESTED | CTA_TUPLE_PROTO);
-    const NUMBER: [u8; 4] = front(5, CTA_PROTO_NUM);
-    const SOURCE_PORT: [u8; 4] = front(6, CTA_PROTO_SRC_PORT);
-    const DESTINATION_PORT: [u8; 4] = front(6, CTA_PROTO_DST_PORT);
-    let words: &[u8; 48] = value.try_into().ok()?;
-    let word = |index: usize| -> [u8; 4] {
-        let at = index * 4;
-        [words[at], words[at + 1], words[at + 2], words[at + 3]]
-    };
-    let fronts = [word(0), word(1), word(3), word(5), word(6), word(8), word(10)];
-    if fronts != [IP, SOURCE, DESTINATION, PROTO, NUMBER, SOURCE_PORT, DESTINATION_PORT] {
-        return None;
-    }
-    let port = |index| u16::from_be_bytes([word(index)[0], word(index)[1]]);
-    let (source, destination) = (port(9), port(11));
-    let protocol = Protocol(word(7)[0]);
-    let layer4 = match protocol {
-        Protocol::GRE => Layer4::Keys { source, destination },
-        _ => Layer4::Ports { source, destination },
-    };
-    Some(Tuple::new(protocol, IpAddr::V4(word(2).into()), IpAddr::V4(word(4).into()), layer4))
 }
 
 #[inline]
@@ -233,6 +200,11 @@ fn layer4(attribute: &Attribute<'_>) -> Option<(Protocol, Layer4)> {
 
 #[inline]
 fn counters(attribute: &Attribute<'_>) -> Counters {
+    usual::counters(attribute.value).unwrap_or_else(|| walked_counters(attribute))
+}
+
+#[inline(never)]
+fn walked_counters(attribute: &Attribute<'_>) -> Counters {
     let mut counters = Counters::default();
     for part in attribute.attributes() {
         match part.kind {
@@ -259,6 +231,11 @@ fn protocol_state(attribute: &Attribute<'_>) -> Option<ProtocolState> {
 
 #[inline]
 fn tcp(attribute: &Attribute<'_>) -> Tcp {
+    usual::tcp(attribute.value).unwrap_or_else(|| walked_tcp(attribute))
+}
+
+#[inline(never)]
+fn walked_tcp(attribute: &Attribute<'_>) -> Tcp {
     let flags = |part: &Attribute<'_>| {
         let [flags, mask] = *part.value.first_chunk()?;
         let (flags, mask) = (TcpFlags::from_bits_retain(flags), TcpFlags::from_bits_retain(mask));

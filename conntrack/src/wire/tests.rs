@@ -380,7 +380,7 @@ fn the_usual_tuple_is_read_like_any_other() {
         put_tuple(&mut message, CTA_TUPLE_ORIG, &sent);
         let attribute = message.attributes().next().expect("one");
         let walked = walked_tuple(&attribute).expect("a tuple");
-        assert_eq!(usual_tuple(attribute.value), Some(walked));
+        assert_eq!(usual::tuple(attribute.value), Some(walked));
         assert_eq!(walked.protocol, protocol);
     }
     for other in [
@@ -391,9 +391,42 @@ fn the_usual_tuple_is_read_like_any_other() {
         let mut message = Message::new(0, 0);
         put_tuple(&mut message, CTA_TUPLE_ORIG, &other);
         let attribute = message.attributes().next().expect("one");
-        assert_eq!(usual_tuple(attribute.value), None);
+        assert_eq!(usual::tuple(attribute.value), None);
         assert_eq!(walked_tuple(&attribute).expect("a tuple"), other);
     }
+}
+
+#[test]
+fn usual_counters_and_states_are_read_like_any_other() {
+    let mut message = Message::new(0, 0);
+    message.nest(CTA_COUNTERS_ORIG, |message| {
+        message.put(CTA_COUNTERS_PACKETS, &7_u64.to_be_bytes());
+        message.put(CTA_COUNTERS_BYTES, &u64::MAX.to_be_bytes());
+    });
+    let attribute = message.attributes().next().expect("one");
+    assert_eq!(usual::counters(attribute.value), Some(walked_counters(&attribute)));
+    assert_eq!(walked_counters(&attribute), Counters { packets: 7, bytes: u64::MAX });
+    let flags = |flags, mask| MaskedTcpFlags {
+        flags: TcpFlags::from_bits_retain(flags),
+        mask: TcpFlags::from_bits_retain(mask),
+    };
+    let sent = Tcp {
+        state: TcpState(9),
+        window_scale_original: Some(7),
+        window_scale_reply: Some(14),
+        flags_original: Some(flags(0x23, 0)),
+        flags_reply: Some(flags(0xff, 1)),
+    };
+    let read = |sent: Tcp| {
+        let mut message = Message::new(0, 0);
+        put_state(&mut message, &ProtocolState::Tcp(sent));
+        let outer = message.attributes().next().expect("one");
+        let inner = outer.attributes().next().expect("one");
+        (usual::tcp(inner.value), walked_tcp(&inner))
+    };
+    assert_eq!(read(sent), (Some(sent), sent));
+    let few = Tcp { window_scale_reply: None, ..sent };
+    assert_eq!(read(few), (None, few));
 }
 
 #[test]
