@@ -22,7 +22,7 @@ pub enum Capability {
     ListStatus,
     /// Listing by IPv4 addresses. Linux 5.8.
     ListIpv4,
-    /// Listing by IPv6 addresses; wrong from Linux 5.8 to at least 6.18.
+    /// Listing by IPv6 addresses; wrong from Linux 5.8 to at least 7.2.
     ListIpv6,
     /// Listing by ports of TCP and UDP. Linux 5.8.
     ListPorts,
@@ -38,7 +38,7 @@ pub enum Capability {
     DeleteStatus,
     /// Deleting by IPv4 addresses. Linux 6.12.
     DeleteIpv4,
-    /// Deleting by IPv6 addresses; wrong from Linux 6.12 to at least 6.18.
+    /// Deleting by IPv6 addresses; wrong from Linux 6.12 to at least 7.2.
     DeleteIpv6,
     /// Deleting by ports of TCP and UDP. Linux 6.12.
     DeletePorts,

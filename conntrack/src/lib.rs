@@ -38,11 +38,11 @@
 //! | since | what |
 //! |---|---|
 //! | 4.3 | zones of one direction |
-//! | 5.8 | listing by tuple; by IPv6 addresses it shows the others, to this day |
+//! | 5.8 | listing by tuple; by IPv6 addresses it shows the others, up to at least 7.2 |
 //! | 5.15 | listing and deleting by status |
 //! | 5.19 | events of flows only while somebody listens; no unconfirmed flows |
 //! | 6.8 | listing and deleting by zone |
-//! | 6.12 | deleting by tuple; by IPv6 addresses it deletes the others |
+//! | 6.12 | deleting by tuple; by IPv6 addresses it deletes the others, up to at least 7.2 |
 //! | 6.14 | when an event happened |
 //! | 6.17 | no DCCP |
 //!

@@ -1,6 +1,6 @@
 //! Which part of a filter the kernel is given to work with.
 //!
-//! Only what every kernel does right, or passes over, may go there. Up to at least Linux 6.18 the
+//! Only what every kernel does right, or passes over, may go there. Up to at least Linux 7.2 the
 //! kernel's filter on IPv6 addresses is inverted, its filter on ports knows TCP, UDP and ICMP only,
 //! its filter on the zone of a tuple does nothing, and its filter on zones finds flows that have the
 //! zone in one direction as well. A kernel that does not know a filter passes over it.
