@@ -39,13 +39,15 @@ fn reads_like_the_cluster(ctx: &Context) -> Outcome {
     ctx.equal("connections by the symlink", &reference, &symlink);
     ctx.equal("connections as ipvsadm lists them", &reference, &listed);
     table_reads(ctx, "1")?;
-    flows_read(ctx, NODE, "--dport 8880", client)?;
-    flows_read(ctx, CLIENTS_NODE, "-s 10.244.3.10", "10.244.3.10")?;
-    joined_reads(ctx, client)
+    // Nothing else in the lab makes a kernel track what passes.
+    let tracked = if lab.masquerades() { 3 } else { 0 };
+    flows_read(ctx, NODE, "--dport 8880", client, tracked)?;
+    flows_read(ctx, CLIENTS_NODE, "-s 10.244.3.10", "10.244.3.10", tracked)?;
+    if lab.masquerades() { joined_reads(ctx, client) } else { Ok(()) }
 }
 
 /// The flows of the requests, by our two names and by conntrack itself.
-fn flows_read(ctx: &Context, node: &str, filter: &str, client: &str) -> Result<()> {
+fn flows_read(ctx: &Context, node: &str, filter: &str, client: &str, tracked: usize) -> Result<()> {
     let words = |program: &[&str]| -> Vec<String> {
         let line = program.iter().copied().chain(["-p", "tcp"]).chain(filter.split(' '));
         line.map(str::to_owned).collect()
@@ -71,7 +73,7 @@ fn flows_read(ctx: &Context, node: &str, filter: &str, client: &str) -> Result<(
     }
     ctx.equal(&format!("./conntrack -L on {node}"), &listings[2], &listings[1]);
     ctx.equal(&format!("rsadm conntrack list on {node}"), &listings[2], &listings[0]);
-    ctx.equal(&format!("flows on {node}"), &3, &listings[0].lines().count());
+    ctx.equal(&format!("flows on {node}"), &tracked, &listings[0].lines().count());
     for line in listings[0].lines() {
         let begins = line.starts_with("tcp      6 ")
             && line.contains(&format!(" TIME_WAIT src={client} dst=10.243.21.14 sport="))
@@ -95,9 +97,8 @@ fn joined_reads(ctx: &Context, client: &str) -> Result<()> {
             ctx.check(row, asked && row.matches("TIME_WAIT").count() == 2);
         }
         let remote = listing.lines().find(|row| row.contains(" 10.244.3.32:80 "));
-        // Where nothing masquerades, answers go to the node's bridge.
-        let masked = if client == "10.243.21.14" { " 10.244.5.0:" } else { " 10.244.5.1:" };
-        ctx.check("the masqueraded address", remote.is_some_and(|row| row.contains(masked)));
+        let masqueraded = remote.is_some_and(|row| row.contains(" 10.244.5.0:"));
+        ctx.check("the masqueraded address", masqueraded);
     }
     Ok(())
 }
