@@ -1,0 +1,32 @@
+//! A node's network state as one snapshot, and what it does to a packet.
+//!
+//! - A [`Snapshot`] is what was read of a node at one moment: links, addresses, routes, rules,
+//!   neighbours, forwarding entries, virtual services, flows, netfilter's rules and sysctls. What
+//!   could not be read is a [`Part`] that says why.
+//! - Everything else is a function of snapshots and touches no socket.
+
+mod address;
+mod balancer;
+mod link;
+mod listener;
+mod netfilter;
+mod network;
+mod part;
+mod prefix;
+mod route;
+mod rule;
+mod snapshot;
+mod tracking;
+
+pub use address::{Address, AddressFlags, Scope};
+pub use balancer::Balancer;
+pub use link::{Bridge, BridgePort, Link, LinkCounters};
+pub use listener::Listener;
+pub use netfilter::Netfilter;
+pub use network::Network;
+pub use part::Part;
+pub use prefix::{ParsePrefixError, Prefix};
+pub use route::{Hop, HopFlags, Route, RouteKind, Table};
+pub use rule::{Rule, RuleAction};
+pub use snapshot::{Pod, Snapshot};
+pub use tracking::Tracking;
