@@ -7,6 +7,7 @@
 
 mod address;
 mod balancer;
+mod code;
 mod link;
 mod listener;
 mod netfilter;
@@ -16,10 +17,12 @@ mod prefix;
 mod route;
 mod rule;
 mod snapshot;
+mod stage;
 mod tracking;
 
 pub use address::{Address, AddressFlags, Scope};
 pub use balancer::Balancer;
+pub use code::{Code, ParseCodeError};
 pub use link::{Bridge, BridgePort, Link, LinkCounters};
 pub use listener::Listener;
 pub use netfilter::Netfilter;
@@ -29,4 +32,5 @@ pub use prefix::{ParsePrefixError, Prefix};
 pub use route::{Hop, HopFlags, Route, RouteKind, Table};
 pub use rule::{Rule, RuleAction};
 pub use snapshot::{Pod, Snapshot};
+pub use stage::Stage;
 pub use tracking::Tracking;
