@@ -8,6 +8,7 @@
 mod address;
 mod balancer;
 mod code;
+mod doctor;
 mod link;
 mod listener;
 mod netfilter;
@@ -23,6 +24,7 @@ mod tracking;
 pub use address::{Address, AddressFlags, Scope};
 pub use balancer::Balancer;
 pub use code::{Code, ParseCodeError};
+pub use doctor::{Doubt, Finding, Report, Severity, doctor};
 pub use link::{Bridge, BridgePort, Link, LinkCounters};
 pub use listener::Listener;
 pub use netfilter::Netfilter;

@@ -1,0 +1,191 @@
+//! Sysctls, and combinations of them with kernels that are known to hurt.
+
+use ipvs::{ForwardingMethod, ServiceKey};
+
+use super::cluster::{Cluster, Node};
+use super::finding::{Report, Severity, Told};
+use crate::{Address, Balancer, Code, Snapshot, Stage};
+
+pub(super) fn examine(_cluster: &Cluster<'_>, node: &Node<'_>, report: &mut Report) {
+    let snapshot = node.snapshot;
+    let balancer = snapshot.balancer.get().filter(|balancer| !balancer.services.is_empty());
+    forwarding(node, balancer, report);
+    if let Some(balancer) = balancer {
+        bridge_netfilter(snapshot, balancer, report);
+        reuse(snapshot, balancer, report);
+        former_destinations(snapshot, balancer, report);
+        keepalive(snapshot, balancer, report);
+    }
+}
+
+fn add(
+    report: &mut Report,
+    snapshot: &Snapshot,
+    (severity, code): (Severity, Code),
+    name: &str,
+    (summary, why, value): (String, &'static str, &str),
+) {
+    let fix = format!("sysctl -w {name}={value}");
+    let told = Told { subject: name.to_owned(), summary, why, fix };
+    report.add(severity, code, snapshot, Stage::Sysctl, told);
+}
+
+/// Whether the node sends on what is not for itself.
+fn forwarding(node: &Node<'_>, balancer: Option<&Balancer>, report: &mut Report) {
+    let network = node.network();
+    let translates = balancer.is_some_and(|balancer| {
+        let all = balancer.services.iter().flat_map(|table| &table.destinations);
+        let mut masqueraded =
+            all.filter(|entry| entry.destination.method == ForwardingMethod::MASQUERADE);
+        masqueraded.any(|entry| !network.owns(entry.destination.address.ip()))
+    });
+    let is_router = |v6: bool| {
+        let over = node.vteps.iter().flat_map(|vtep| &vtep.routes);
+        over.into_iter().any(|(route, _)| route.destination.address().is_ipv6() == v6)
+    };
+    let why = "packets between pods and to them are dropped, and nobody is told";
+    let name = "net.ipv4.ip_forward";
+    if network.sysctl(name) == Some(0) && (translates || is_router(false)) {
+        let summary = "the node does not forward IPv4".to_owned();
+        add(
+            report,
+            node.snapshot,
+            (Severity::Error, Code::ForwardingOff),
+            name,
+            (summary, why, "1"),
+        );
+    }
+    let name = "net.ipv6.conf.all.forwarding";
+    if network.sysctl(name) == Some(0) && is_router(true) {
+        let summary = "the node does not forward IPv6".to_owned();
+        add(
+            report,
+            node.snapshot,
+            (Severity::Error, Code::ForwardingOff),
+            name,
+            (summary, why, "1"),
+        );
+    }
+}
+
+/// Answers between ports of one bridge, which IPVS has to see to translate them back.
+fn bridge_netfilter(snapshot: &Snapshot, balancer: &Balancer, report: &mut Report) {
+    let network = &snapshot.network;
+    let name = "net.bridge.bridge-nf-call-iptables";
+    if network.sysctl(name).is_some_and(|value| value != 0) {
+        return;
+    }
+    let bridges = network.links.iter().filter(|link| link.kind() == Some("bridge"));
+    let passing = bridges.filter(|link| {
+        link.is_up() && link.bridge.is_none_or(|bridge| bridge.calls_iptables != Some(true))
+    });
+    let destinations = || {
+        let all = balancer.services.iter().flat_map(|table| &table.destinations);
+        all.map(|entry| entry.destination)
+            .filter(|destination| destination.method == ForwardingMethod::MASQUERADE)
+            .map(|destination| destination.address.ip())
+    };
+    for bridge in passing {
+        let on_it = |address| {
+            let networks = network.addresses_of(bridge.index()).filter_map(Address::network);
+            networks.into_iter().any(|one| !one.is_host() && one.contains(address))
+        };
+        let Some(destination) = destinations().find(|address| address.is_ipv4() && on_it(*address))
+        else {
+            continue;
+        };
+        let summary = match network.sysctl(name) {
+            Some(_) => {
+                format!("{} forwards past netfilter, and {destination} is behind it", bridge.name())
+            }
+            None => format!(
+                "br_netfilter is not loaded, so {} forwards past netfilter, and {destination} is behind it",
+                bridge.name()
+            ),
+        };
+        let told = Told {
+            subject: name.to_owned(),
+            summary,
+            why: "a pod that asks the service and is led to a pod beside it gets an answer from an address \
+                  that it did not ask: one of several requests hangs",
+            fix: format!("modprobe br_netfilter; sysctl -w {name}=1"),
+        };
+        let (severity, code) = (Severity::Warning, Code::BridgeNetfilterOff);
+        report.add(severity, code, snapshot, Stage::Sysctl, told);
+    }
+}
+
+/// The kernel's version: the first two numbers of its release.
+pub(super) fn version(snapshot: &Snapshot) -> Option<(u32, u32)> {
+    let mut numbers = snapshot.kernel.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+/// What becomes of a client's port that it uses again.
+fn reuse(snapshot: &Snapshot, balancer: &Balancer, report: &mut Report) {
+    let name = "net.ipv4.vs.conn_reuse_mode";
+    let Some(mode) = balancer.sysctls.conn_reuse_mode else { return };
+    let Some(version) = version(snapshot) else {
+        return report.doubt(snapshot, Stage::Sysctl, name, "the kernel's version is not known");
+    };
+    let tracks = balancer.sysctls.conntrack == Some(1);
+    let of = (Severity::Warning, Code::ConnReuseMode);
+    if version < (5, 9) && mode != 0 && tracks {
+        let summary = format!("conn_reuse_mode is {mode} on kernel {}.{}", version.0, version.1);
+        let why = "before 5.9 a connection from a port that was used before waits a second, because its \
+                   first packet is dropped";
+        add(report, snapshot, of, name, (summary, why, "0"));
+    } else if version >= (5, 9) && mode == 0 {
+        let summary = "conn_reuse_mode is 0".to_owned();
+        let why = "a connection from a port that was used before goes to the former destination, even if \
+                   that is gone or has weight 0";
+        add(report, snapshot, of, name, (summary, why, "1"));
+    }
+}
+
+/// What becomes of connections whose destination is gone.
+fn former_destinations(snapshot: &Snapshot, balancer: &Balancer, report: &mut Report) {
+    let udp = |key: &ServiceKey| matches!(key, ServiceKey::Address { protocol, .. } if *protocol == ipvs::Protocol::UDP);
+    let mut services = balancer.services.iter();
+    let concerned = services.any(|table| udp(&table.service.service.key));
+    if !concerned || balancer.sysctls.expire_nodest_conn != Some(0) {
+        return;
+    }
+    let name = "net.ipv4.vs.expire_nodest_conn";
+    let summary = "connections to destinations that are gone are kept, and there are UDP services";
+    let why = "a client that keeps its port sends into nothing until the connection's timeout";
+    let of = (Severity::Warning, Code::ExpireNodestConnOff);
+    add(report, snapshot, of, name, (summary.to_owned(), why, "1"));
+}
+
+/// Idle connections of TCP, against what keeps them.
+fn keepalive(snapshot: &Snapshot, balancer: &Balancer, report: &mut Report) {
+    let name = "net.ipv4.tcp_keepalive_time";
+    let (Some(timeouts), Some(time)) = (balancer.timeouts, snapshot.network.sysctl(name)) else {
+        return;
+    };
+    let Ok(time) = u32::try_from(time) else { return };
+    let mut keys = balancer.services.iter().map(|table| table.service.service.key);
+    let tcp = keys.any(|key| {
+        matches!(key, ServiceKey::Address { protocol, .. } if protocol == ipvs::Protocol::TCP)
+    });
+    if !tcp || timeouts.tcp == 0 || time < timeouts.tcp {
+        return;
+    }
+    let summary = format!(
+        "IPVS forgets connections that are idle for {} s, TCP keepalive begins after {time} s",
+        timeouts.tcp
+    );
+    let told = Told {
+        subject: name.to_owned(),
+        summary,
+        why: "an idle connection breaks at its next packet",
+        fix: format!(
+            "sysctl -w {name}={} where the clients are, or rsadm ipvs timeouts --tcp {}",
+            timeouts.tcp.saturating_mul(2) / 3,
+            time.saturating_add(600)
+        ),
+    };
+    let of = (Severity::Info, Code::IpvsTimeoutKeepalive);
+    report.add(of.0, of.1, snapshot, Stage::Sysctl, told);
+}
