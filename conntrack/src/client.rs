@@ -85,8 +85,8 @@ pub struct Client {
 /// Flows as the kernel lists them: a cursor that lends one at a time out of the receive buffer.
 ///
 /// The kernel walks its table while flows come and go, and says nothing of it: a flow that exists
-/// all the time is listed, unless the table is resized meanwhile; then some may be missing or
-/// listed twice, which their ids tell. Dropping the cursor early leaves the client usable.
+/// all the time is listed, and listed once, unless the table is resized meanwhile; then some may be
+/// missing or listed twice, which their ids tell. Dropping the cursor early leaves the client usable.
 #[derive(Debug)]
 pub struct Flows<'c> {
     cursor: Cursor<'c, Socket>,
@@ -230,6 +230,17 @@ listings! {
 }
 
 verbs! {
+    /// How many flows match a filter. Each is counted once, also where the table is resized
+    /// meanwhile: then they are counted again.
+    ///
+    /// ```no_run
+    /// # let mut client = conntrack::Client::connect()?;
+    /// use conntrack::{Condition, Protocol};
+    /// println!("{} of UDP", client.count_of(&Condition::Protocol(Protocol::UDP).into())?);
+    /// # Ok::<(), conntrack::Error>(())
+    /// ```
+    count_of(filter: &Filter) -> u64;
+
     /// One flow, by either of its tuples.
     ///
     /// ```no_run

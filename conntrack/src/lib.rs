@@ -66,6 +66,7 @@ pub mod fuzz;
 mod labels;
 mod listener;
 mod protocol;
+mod repeats;
 mod rest;
 mod state;
 mod statistics;

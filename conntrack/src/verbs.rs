@@ -1,10 +1,12 @@
 //! Every verb once, over any transport.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 
 use rsadm_netlink::{Connection, Dump, Message, Reply, Transport};
 
 use crate::filter::KernelPart;
+use crate::repeats::Repeats;
 use crate::uapi::*;
 use crate::{
     Capabilities, Change, CpuExpectationStatistics, CpuStatistics, Error, Expectation,
@@ -55,6 +57,7 @@ pub(crate) struct Cursor<'c, T: Transport> {
     dump: Dump<'c, T>,
     filter: &'c Filter,
     request: Request,
+    repeats: Repeats,
 }
 
 impl<T: Transport> Cursor<'_, T> {
@@ -69,7 +72,8 @@ impl<T: Transport> Cursor<'_, T> {
             // that matches twice costs little beside what the kernel takes for it.
             let matches = self.filter.is_empty()
                 || self.flow().transpose()?.is_some_and(|flow| self.filter.matches(&flow));
-            if matches {
+            let id = self.dump.message().and_then(|reply| wire::id(reply.payload));
+            if matches && !self.repeats.has(self.dump.datagrams(), id) {
                 return self.flow().transpose();
             }
         }
@@ -86,12 +90,14 @@ impl<T: Transport> Cursor<'_, T> {
         mut each: impl FnMut(Flow<'_>) -> Result<(), E> + Send,
     ) -> Result<(), E> {
         loop {
-            let next = self.dump.next().await;
-            let Some(reply) = next.map_err(|error| Error::of(self.request.clone(), error))? else {
+            let more = self.dump.advance().await;
+            if !more.map_err(|error| Error::of(self.request.clone(), error))? {
                 return Ok(());
-            };
+            }
+            let datagram = self.dump.datagrams();
+            let Some(reply) = self.dump.message() else { continue };
             let flow = Flow::decode(reply.payload)?;
-            if self.filter.matches(&flow) {
+            if self.filter.matches(&flow) && !self.repeats.has(datagram, flow.id) {
                 each(flow)?;
             }
         }
@@ -142,6 +148,12 @@ pub(crate) fn flush(part: &KernelPart) -> Message {
     message
 }
 
+/// Size of the kernel's table, which all network namespaces share; a dump may miss flows while it
+/// changes.
+fn buckets() -> Option<u64> {
+    fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_buckets").ok()?.trim().parse().ok()
+}
+
 /// Starts a dump of flows.
 async fn cursor<'c, T: Transport>(
     connection: &'c mut Connection<T>,
@@ -150,7 +162,7 @@ async fn cursor<'c, T: Transport>(
     filter: &'c Filter,
 ) -> Result<Cursor<'c, T>> {
     match connection.dump(message).await {
-        Ok(dump) => Ok(Cursor { dump, filter, request }),
+        Ok(dump) => Ok(Cursor { dump, filter, request, repeats: Repeats::default() }),
         Err(error) => Err(Error::of(request, error)),
     }
 }
@@ -212,6 +224,22 @@ impl<T: Transport> Verbs<T> {
     pub(crate) async fn flows<'c>(&'c mut self, filter: &'c Filter) -> Result<Cursor<'c, T>> {
         self.message = listing(IPCTNL_MSG_CT_GET, &self.part(filter).await?);
         cursor(&mut self.reader, &mut self.message, Request::ListFlows, filter).await
+    }
+
+    pub(crate) async fn count_of(&mut self, filter: &Filter) -> Result<u64> {
+        let mut buckets = buckets();
+        loop {
+            let mut count = 0;
+            let all = self.flows(filter).await?.for_each(|_| {
+                count += 1;
+                Ok::<_, Error>(())
+            });
+            all.await?;
+            let before = std::mem::replace(&mut buckets, self::buckets());
+            if before == buckets {
+                return Ok(count);
+            }
+        }
     }
 
     pub(crate) async fn dying<'c>(&'c mut self, filter: &'c Filter) -> Result<Cursor<'c, T>> {

@@ -60,6 +60,13 @@ const ABSENT: Tuple = {
     Tuple::new(Protocol(0), unspecified, unspecified, Layer4::None)
 };
 
+/// The id of a message's flow, without the rest of it.
+#[inline]
+pub(crate) fn id(payload: &[u8]) -> Option<u32> {
+    let attributes = Attributes::new(payload.get(HEADER..)?);
+    attributes.into_iter().find(|attribute| attribute.kind == CTA_ID)?.be32()
+}
+
 /// A flow of a message's payload.
 #[inline]
 pub(crate) fn flow(payload: &[u8]) -> Result<Flow<'_>> {

@@ -105,7 +105,7 @@ impl<T: Transport> Connection<T> {
         self.debug.sent(bytes);
         self.transport.send(bytes).await.map_err(Error::socket("send to"))?;
         let exchange = Exchange::new(sequence);
-        Ok(Dump { connection: self, request: message, exchange, current: None })
+        Ok(Dump { connection: self, request: message, exchange, current: None, datagrams: 0 })
     }
 
     /// Numbers the next message; 0 is left to the kernel's own messages.
@@ -153,6 +153,7 @@ pub struct Dump<'c, T: Transport = Socket> {
     exchange: Exchange,
     /// The message that the cursor stands at: its header, and where its payload is.
     current: Option<(Header, usize, usize)>,
+    datagrams: u64,
 }
 
 impl<T: Transport> Dump<'_, T> {
@@ -195,6 +196,12 @@ impl<T: Transport> Dump<'_, T> {
         }
     }
 
+    /// How many datagrams were received so far: which one the current message came in.
+    #[inline]
+    pub const fn datagrams(&self) -> u64 {
+        self.datagrams
+    }
+
     /// Hands every remaining message to `each`.
     pub async fn for_each<E: From<Error>>(
         mut self,
@@ -214,6 +221,7 @@ impl<T: Transport> Dump<'_, T> {
             error => Error::socket("receive from")(error),
         })?;
         debug.received(buffer.get(..length).unwrap_or_default());
+        self.datagrams += 1;
         self.exchange.datagram(length, buffer.len())
     }
 
