@@ -10,7 +10,10 @@ use rustix::thread::UnshareFlags;
 use crate::filter::{KernelPart, TuplePart};
 use crate::uapi::{IPCTNL_MSG_CT_DELETE, IPCTNL_MSG_CT_GET};
 use crate::verbs::{Verbs, flush, listing};
-use crate::{Family, Flow, Groups, NewFlow, Protocol, Status, Subscription, Tuple};
+use crate::{
+    Dccp, DccpRole, DccpState, Family, Flow, Groups, NewFlow, Protocol, ProtocolState, Status,
+    Subscription, Tuple,
+};
 
 /// Something that kernels differ in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,11 +55,15 @@ pub enum Capability {
     Echo,
     /// Zones at all.
     Zones,
+    /// Ports of UDP-Lite: without them its flows are told apart by addresses alone.
+    TrackUdplite,
+    /// Ports of DCCP, likewise. Until Linux 6.16.
+    TrackDccp,
 }
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::ListMark,
         Self::ListStatus,
         Self::ListIpv4,
@@ -75,6 +82,8 @@ impl Capability {
         Self::DeleteZone,
         Self::Echo,
         Self::Zones,
+        Self::TrackUdplite,
+        Self::TrackDccp,
     ];
 
     /// A short name, such as `list-ipv6`.
@@ -98,6 +107,20 @@ impl Capability {
             Self::DeleteZone => "delete-zone",
             Self::Echo => "echo",
             Self::Zones => "zones",
+            Self::TrackUdplite => "track-udplite",
+            Self::TrackDccp => "track-dccp",
+        }
+    }
+}
+
+impl Capability {
+    /// What a kernel needs to have so that it tells flows of a protocol apart by their ports; none
+    /// if every kernel has it.
+    pub const fn of_tracking(protocol: Protocol) -> Option<Self> {
+        match protocol {
+            Protocol::UDPLITE => Some(Self::TrackUdplite),
+            Protocol::DCCP => Some(Self::TrackDccp),
+            _ => None,
         }
     }
 }
@@ -246,6 +269,8 @@ impl Laboratory {
         found.push((Capability::DeleteIcmp, self.delete(&by_icmp()?)));
         found.push((Capability::Echo, self.echo(&by_family()?)));
         found.push((Capability::Zones, self.zones(&by_zone()?)));
+        found.push((Capability::TrackUdplite, self.tracks(by_port(Protocol::UDPLITE)?.found)));
+        found.push((Capability::TrackDccp, self.tracks(by_port(Protocol::DCCP)?.found)));
         Some(found)
     }
 
@@ -315,6 +340,26 @@ impl Laboratory {
             (Ok(()), 0) => Support::Ignored,
             (Ok(()), _) => Support::Broken,
             (Err(error), _) => refused(&error),
+        }
+    }
+
+    /// Whether a flow keeps its ports.
+    fn tracks(&mut self, mut flow: NewFlow) -> Support {
+        if flow.original.protocol == Protocol::DCCP {
+            let role = Some(DccpRole::CLIENT);
+            let dccp = Dccp { state: DccpState::OPEN, role, handshake_sequence: None };
+            flow.settings.state = Some(ProtocolState::Dccp(dccp));
+        }
+        let created = now(self.verbs.flush()).and_then(|()| now(self.verbs.create(&flow)));
+        match created {
+            Ok(()) => match now(self.verbs.flow(&flow.key())) {
+                Ok(made) if made.original == flow.original => Support::Works,
+                Ok(_) => Support::Ignored,
+                Err(error) if error.is_not_found() => Support::Ignored,
+                Err(_) => Support::Unknown,
+            },
+            Err(error) if error.refused().is_some() => Support::Refused,
+            Err(_) => Support::Unknown,
         }
     }
 
