@@ -36,8 +36,8 @@ pub(crate) enum Conntrack {
         #[arg(long)]
         dry_run: bool,
     },
-    /// How many flows there are, and how many there may be
-    Count,
+    /// How many flows there are, or match, and how many there may be
+    Count(Deferred<Plain>),
     /// What each processor counted
     Stats,
     /// Count flows by what they have in common, the largest groups first
@@ -49,7 +49,7 @@ pub(crate) enum Conntrack {
     /// has, -o takes extended, id, timestamp, ktimestamp, labels.
     Events(Deferred<Events>),
     /// Write flows to be loaded again, without loss
-    Save(Deferred<Save>),
+    Save(Deferred<Plain>),
     /// Create the flows of a file that save or conntrack wrote
     ///
     /// The whole file is checked before the first change. When the kernel refuses one, the others
@@ -99,16 +99,9 @@ pub(crate) struct List {
     pub(crate) explain: bool,
 }
 
-/// `rsadm conntrack dying` and `unconfirmed`
+/// `rsadm conntrack count`, `save`, `dying` and `unconfirmed`
 #[derive(Args, Debug)]
 pub(crate) struct Plain {
-    #[command(flatten)]
-    pub(crate) filters: Filters,
-}
-
-/// `rsadm conntrack save`
-#[derive(Args, Debug)]
-pub(crate) struct Save {
     #[command(flatten)]
     pub(crate) filters: Filters,
 }

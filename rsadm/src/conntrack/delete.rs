@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use conntrack::{Capabilities, Condition, Deletion, EventKind, Family, Filter};
+use conntrack::{
+    Capabilities, Client, Condition, Deletion, EventKind, Family, Filter, Flow, Namespace, Sysctls,
+};
 
 use super::arguments::Delete;
 use super::list::{self, Source};
@@ -13,6 +15,10 @@ use crate::output::Form;
 
 /// How many refusals are told one by one.
 const TOLD: usize = 20;
+
+/// Room for the names of what one request deleted, some hundred thousand. It is used only while
+/// they wait to be read.
+const NAMES: usize = 128 * 1024 * 1024;
 
 /// Deletes flows and shows those that are gone.
 pub(super) fn run(arguments: &Delete, form: &Form, out: &mut (impl Write + Send)) -> Result<()> {
@@ -32,16 +38,41 @@ pub(super) fn run(arguments: &Delete, form: &Form, out: &mut (impl Write + Send)
         say(&format!("would delete {}; nothing was changed", flows(count)));
         return Ok(());
     }
+    let mut client = Client::builder().receive_buffer(NAMES).connect()?;
     let mut shown = Ok(());
-    let deletion = connect()?.delete_matching(&filter, |flow| {
+    let each = |flow: &Flow<'_>| {
         if shown.is_ok() {
             shown = show.flow(flow);
         }
-    })?;
+    };
+    let before = if names_all() { Some(client.count()?) } else { None };
+    let deletion = match before {
+        Some(_) => client.flush_matching(&filter, &Capabilities::probe(), each)?,
+        None => client.delete_matching(&filter, each)?,
+    };
     // Whoever does not read the list any more still wants the flows to be gone.
     let shown = shown.and_then(|()| show.finish()).and_then(|()| Ok(out.flush()?));
-    report(&deletion)?;
+    if let Some(before) = before.filter(|_| deletion.in_one_request) {
+        let fewer = before.saturating_sub(client.count()?) as usize;
+        say(&match deletion.deleted {
+            named if named >= fewer => format!("deleted {} with one request", flows(named)),
+            named => format!(
+                "deleted {} with one request, and more that the kernel does not name: the table has \
+                 {} fewer",
+                flows(named),
+                flows(fewer)
+            ),
+        });
+    } else {
+        report(&deletion)?;
+    }
     shown
+}
+
+/// Whether the kernel names every flow that one request deletes: those whose events it tracks.
+/// Otherwise it could not be shown what is gone.
+fn names_all() -> bool {
+    Sysctls::read(&Namespace::Current).is_ok_and(|sysctls| sysctls.events() == Some(1))
 }
 
 /// Says what became of the flows.
@@ -80,11 +111,7 @@ pub(super) fn flush(family: Option<Family>, dry_run: bool) -> Result<()> {
         None => flows(count),
     };
     if dry_run {
-        let mut found = client.flows(&filter)?;
-        let mut count = 0;
-        while found.next()?.is_some() {
-            count += 1;
-        }
+        let count = client.count_of(&filter)? as usize;
         say(&format!("would delete {}; nothing was changed", what(count)));
         return Ok(());
     }
@@ -98,7 +125,9 @@ pub(super) fn flush(family: Option<Family>, dry_run: bool) -> Result<()> {
     let deletion = client.flush_matching(&filter, &Capabilities::probe(), |_| {})?;
     if deletion.in_one_request {
         let after = client.count()?;
-        say(&format!("deleted all flows of {family}: {before} flows before, {after} after"));
+        say(&format!(
+            "deleted all flows of {family}: of both families there were {before}, and are {after}"
+        ));
         return Ok(());
     }
     report(&deletion)

@@ -3,20 +3,25 @@
 use std::io::Write;
 
 use conntrack::{
-    Client, Dccp, DccpState, EventKind, Flow, FlowPatch, LabelsChange, NewFlow, Protocol,
-    ProtocolState, Sctp, SctpState, Status, TcpState,
+    Capabilities, Capability, Client, Dccp, DccpState, EventKind, Flow, FlowPatch, LabelsChange,
+    NatRequest, NewFlow, Protocol, ProtocolState, Refused, Request, Sctp, SctpState, Status,
+    Support, TcpState,
 };
 
 use super::arguments::{Changes, Create, Get, Update};
 use super::filter::tcp_state;
 use super::list::{self, Source};
 use super::show::Show;
+use super::values::StatusBits;
 use super::{connect, flows, hint, labels, say};
 use crate::failure::{Failure, Result};
 use crate::output::Form;
 
 /// How many refusals are told one by one.
 const TOLD: usize = 20;
+
+/// `ENOSPC`: a flow has no room for labels.
+pub(super) const NO_ROOM: i32 = 28;
 
 /// Shows one flow.
 pub(super) fn get(arguments: &Get, form: &Form, out: &mut impl Write) -> Result<()> {
@@ -51,7 +56,18 @@ fn state(protocol: Protocol, name: &str) -> Result<ProtocolState> {
 /// Creates a flow that must not exist.
 pub(super) fn create(arguments: &Create) -> Result<()> {
     let flow = new_flow(arguments)?;
-    Ok(connect()?.create(&flow)?)
+    let mut client = connect()?;
+    check_tracked(flow.original.protocol, &mut None)?;
+    client.create(&flow)?;
+    let Some(labels) = flow.settings.labels else { return Ok(()) };
+    // The kernel says nothing where it drops them.
+    let made = client.flow(&flow.key())?;
+    if made.labels.is_some_and(|made| made.0 & labels.mask.0 == labels.value.0) {
+        return Ok(());
+    }
+    client.delete(&made.key())?;
+    let request = Request::CreateFlow(flow.key());
+    Err(Refused::new(request, NO_ROOM).into())
 }
 
 fn new_flow(arguments: &Create) -> Result<NewFlow> {
@@ -67,6 +83,10 @@ fn new_flow(arguments: &Create) -> Result<NewFlow> {
     flow.zone = arguments.zone;
     flow.original.zone = arguments.orig_zone;
     flow.reply.zone = arguments.reply_zone;
+    for (option, request) in [("--src-nat", &arguments.src_nat), ("--dst-nat", &arguments.dst_nat)]
+    {
+        check_nat(option, request.as_ref(), &flow)?;
+    }
     flow.source_nat.clone_from(&arguments.src_nat);
     flow.destination_nat.clone_from(&arguments.dst_nat);
     flow.settings.state = match &arguments.state {
@@ -86,13 +106,53 @@ fn new_flow(arguments: &Create) -> Result<NewFlow> {
         }
         _ => {}
     }
-    flow.settings.status = arguments.status.map(|bits| bits.value);
+    flow.settings.status = arguments.status.map(settable).transpose()?;
     flow.settings.mark = arguments.mark.map(Into::into);
     if !arguments.label_add.is_empty() {
         flow.settings.labels = Some(LabelsChange::set(labels::bits(&arguments.label_add)?));
     }
     flow.settings.helper.clone_from(&arguments.helper);
     Ok(flow)
+}
+
+/// Refuses a protocol that the kernel does not tell flows apart of: it would drop their ports
+/// without a word. What the kernel can do is found out where it matters.
+pub(super) fn check_tracked(protocol: Protocol, found: &mut Option<Capabilities>) -> Result<()> {
+    let Some(needed) = Capability::of_tracking(protocol) else { return Ok(()) };
+    match found.get_or_insert_with(Capabilities::probe).get(needed) {
+        Support::Ignored | Support::Refused => Err(Failure::refused(format!(
+            "this kernel does not track {protocol}: its flows would have no ports"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses an address that the kernel would pass over.
+fn check_nat(option: &str, request: Option<&NatRequest>, flow: &NewFlow) -> Result<()> {
+    let addresses = request.and_then(|request| request.addresses.as_ref());
+    let Some(to) = addresses.map(|range| *range.start()) else { return Ok(()) };
+    let from = flow.original.source;
+    if to.is_ipv4() == from.is_ipv4() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{option} {to} and {from} are of different families: no flow is of both"
+    )))
+}
+
+/// Status bits that can be set from outside.
+fn settable(bits: StatusBits) -> Result<Status> {
+    if bits.value != bits.mask {
+        return Err(Failure::usage("the kernel sets status bits and never clears one"));
+    }
+    let settable = Status::SEEN_REPLY | Status::ASSURED | Status::FIXED_TIMEOUT;
+    if !(bits.value - settable).is_empty() {
+        return Err(Failure::usage(
+            "the kernel sets SEEN_REPLY, ASSURED and FIXED_TIMEOUT from outside, and no other \
+             status",
+        ));
+    }
+    Ok(bits.value)
 }
 
 /// Changes every flow that matches, and shows what became of it.
@@ -212,17 +272,7 @@ impl<'a> Patch<'a> {
             labels,
             ..FlowPatch::default()
         };
-        let status = changes.set_status.map(|bits| bits.value);
-        if changes.set_status.is_some_and(|bits| bits.value != bits.mask) {
-            return Err(Failure::usage("the kernel sets status bits and never clears one"));
-        }
-        let changeable = Status::SEEN_REPLY | Status::ASSURED | Status::FIXED_TIMEOUT;
-        if status.is_some_and(|status| !(status - changeable).is_empty()) {
-            return Err(Failure::usage(
-                "the kernel sets SEEN_REPLY, ASSURED and FIXED_TIMEOUT from outside, and no other \
-                 status",
-            ));
-        }
+        let status = changes.set_status.map(settable).transpose()?;
         Ok(Self { fixed: patch, status, state: changes.set_state.as_deref() })
     }
 

@@ -82,12 +82,14 @@ struct Tally {
 impl Tally {
     fn finish<W: Write>(self, mut writer: Writer<'_, W>) -> Result<()> {
         writer.flush()?;
+        let shown = match self.shown {
+            1 => "1 event".to_owned(),
+            count => format!("{count} events"),
+        };
         match self.lost {
-            0 => say(&format!("{} events", self.shown)),
-            lost => say(&format!(
-                "{} events; events were lost {lost} times, each made up for",
-                self.shown
-            )),
+            0 => say(&shown),
+            1 => say(&format!("{shown}; events were lost once, and made up for")),
+            lost => say(&format!("{shown}; events were lost {lost} times, each made up for")),
         }
         Ok(())
     }

@@ -57,6 +57,9 @@ pub(super) fn hint(refused: &Refused) -> Option<Cow<'static, str>> {
         (Reason::NoLabels, _) => {
             "flows have room for labels once a rule of the network namespace uses some".into()
         }
+        (Reason::NotSupported, Request::CreateExpectation(_)) => {
+            "the flow that expects another one must have a helper".into()
+        }
         (Reason::NotSupported, Request::CreateFlow(_) | Request::PutFlow(_)) => {
             "NAT needs the module nf_nat, a helper its own, such as nf_conntrack_ftp".into()
         }

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use conntrack::{Client, Reason, Refused, Report};
+use conntrack::{Client, Key, Reason, Refused, Report, Request};
 
+use super::edit::{NO_ROOM, check_tracked};
 use super::script::{self, Changes, Item};
-use super::{connect, hint};
+use super::{connect, flows, hint, say};
 use crate::failure::{Failure, Result};
 use crate::output::Progress;
 use crate::script::{mistakes, read};
@@ -20,13 +21,38 @@ pub(super) fn run(file: Option<&Path>) -> Result<()> {
     let (name, input) = read(file)?;
     // The text is read twice, to check and to act: a change takes several times the room of its
     // line.
-    let total = script::check(&input).map_err(|problems| mistakes(&name, &problems))?;
-    if total == 0 {
-        return Ok(());
+    let checked = script::check(&input).map_err(|problems| mistakes(&name, &problems))?;
+    let total = checked.count;
+    let mut found = None;
+    for protocol in checked.rare {
+        check_tracked(protocol, &mut found)?;
     }
-    let changes = Changes::of(&input).filter_map(std::result::Result::ok);
-    let outcome = apply(&mut connect()?, total, changes)?;
-    outcome.tell(&name, total)
+    let mut client = connect()?;
+    if total > 0 {
+        let changes = Changes::of(&input).filter_map(std::result::Result::ok);
+        apply(&mut client, total, changes)?.tell(&name, total)?;
+    }
+    say(&format!("loaded {}", flows(total)));
+    match checked.labelled {
+        Some(key) => check_labels(&mut client, &key),
+        None => Ok(()),
+    }
+}
+
+/// The kernel says nothing where it drops labels.
+fn check_labels(client: &mut Client, key: &Key) -> Result<()> {
+    match client.flow(key) {
+        Ok(flow) if flow.labels.is_none() => {
+            let refused = Refused::new(Request::UpdateFlow(*key), NO_ROOM);
+            let failure = Failure::refused("the flows have lost their labels");
+            Err(match hint::hint(&refused) {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            })
+        }
+        // It may have ended.
+        _ => Ok(()),
+    }
 }
 
 /// What became of the changes, by their lines.

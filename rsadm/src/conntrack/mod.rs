@@ -44,7 +44,9 @@ pub(crate) fn run(verb: Conntrack, form: &Form, out: &mut (impl Write + Send)) -
         Conntrack::Update(Deferred(arguments)) => edit::update(&arguments, form, out),
         Conntrack::Delete(Deferred(arguments)) => delete::run(&arguments, form, out),
         Conntrack::Expect(Deferred(verb)) => expect::run(verb, form, out),
-        Conntrack::Count => table::count(form.plain()?.unwrap_or_default(), out),
+        Conntrack::Count(Deferred(arguments)) => {
+            table::count(&arguments.filters, form.plain()?.unwrap_or_default(), out)
+        }
         Conntrack::Stats => table::statistics(form.plain()?.unwrap_or_default(), out),
         Conntrack::Caps => table::capabilities(form.plain()?.unwrap_or_default(), out),
         Conntrack::Create(Deferred(arguments)) => {

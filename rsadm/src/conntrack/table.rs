@@ -1,13 +1,13 @@
 //! `rsadm conntrack count`, `stats` and `caps`: the table as a whole.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::Write;
 
-use conntrack::{Capabilities, Capability, CpuStatistics, Support};
+use conntrack::{Capabilities, Capability, CpuStatistics, Namespace, Support, Sysctls};
 use serde::Serialize;
 
 use super::connect;
+use super::filter::Filters;
 use crate::classic::Line;
 use crate::classic::conntrack::statistics as text;
 use crate::cli::Format;
@@ -18,21 +18,25 @@ use crate::output::{Items, Structure, document};
 /// How many flows there are and may be.
 #[derive(Serialize)]
 struct Fill {
-    count: u32,
-    max: Option<u32>,
-    buckets: Option<u32>,
+    count: u64,
+    max: Option<u64>,
+    buckets: Option<u64>,
 }
 
-/// Shows how full the table is; classic output is the number alone.
-pub(super) fn count(format: Format, out: &mut impl Write) -> Result<()> {
-    let found = connect()?.global_statistics()?;
-    let max = found.max_entries.or_else(|| sysctl("nf_conntrack_max"));
-    let count = Fill { count: found.entries, max, buckets: sysctl("nf_conntrack_buckets") };
+/// Shows how full the table is, or how many flows match; classic output is the number alone.
+pub(super) fn count(filters: &Filters, format: Format, out: &mut impl Write) -> Result<()> {
+    let filter = filters.build()?;
+    let mut client = connect()?;
+    let table = client.global_statistics()?;
+    let sysctls = Sysctls::read(&Namespace::Current).unwrap_or_default();
+    let max = table.max_entries.map(u64::from).or(sysctls.max());
+    let count = if filter.is_empty() { table.entries.into() } else { client.count_of(&filter)? };
+    let fill = Fill { count, max, buckets: sysctls.buckets() };
     if let Some(structure) = Structure::of(format) {
-        return document(out, structure, &count);
+        return document(out, structure, &fill);
     }
     if format == Format::Classic {
-        return Ok(writeln!(out, "{}", count.count)?);
+        return Ok(writeln!(out, "{count}")?);
     }
     let mut table = Table::new(&[
         ("FLOWS", Align::Right),
@@ -40,24 +44,16 @@ pub(super) fn count(format: Format, out: &mut impl Write) -> Result<()> {
         ("USED", Align::Right),
         ("BUCKETS", Align::Right),
     ]);
-    let shown = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
-    let used = count.max.filter(|max| *max > 0).map(|max| {
-        let percent = f64::from(count.count) * 100.0 / f64::from(max);
-        format!("{percent:.1} %")
+    let shown = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+    let used = max.filter(|max| *max > 0).map(|max| {
+        // In thousandths, since these are what is shown.
+        let thousandths = (count * 1000 + max / 2) / max;
+        format!("{}.{} %", thousandths / 10, thousandths % 10)
     });
-    let row = vec![
-        count.count.to_string(),
-        shown(count.max),
-        used.unwrap_or_default(),
-        shown(count.buckets),
-    ];
+    let row =
+        vec![count.to_string(), shown(max), used.unwrap_or_default(), shown(sysctls.buckets())];
     table.row(out, row)?;
     Ok(table.finish(out)?)
-}
-
-/// A setting of connection tracking, if it is there to be read.
-fn sysctl(name: &str) -> Option<u32> {
-    fs::read_to_string(format!("/proc/sys/net/netfilter/{name}")).ok()?.trim().parse().ok()
 }
 
 /// What a processor counted.
@@ -156,6 +152,10 @@ fn meaning(capability: Capability, support: Support) -> &'static str {
         (Capability::Echo, _) => "the kernel does not name what one request deleted",
         (Capability::Zones, Support::Works) => "flows have zones",
         (Capability::Zones, _) => "no zones in this kernel",
+        (Capability::TrackUdplite | Capability::TrackDccp, Support::Works) => "flows have ports",
+        (Capability::TrackUdplite | Capability::TrackDccp, _) => {
+            "not tracked: such flows cannot be made"
+        }
         (_, Support::Works) => "may be left to the kernel",
         (_, Support::Ignored) => "the kernel passes over it: done here",
         (_, Support::Broken) => "the kernel gets it wrong: done here",

@@ -223,7 +223,7 @@ pub(crate) fn status(text: &str) -> Parsed<StatusBits> {
         let (negated, name) = negation(word);
         let (bit, set) = match name.to_ascii_uppercase().as_str() {
             "UNREPLIED" => (Status::SEEN_REPLY, negated),
-            name => (status_bit(name)?, !negated),
+            upper => (status_bit(name, upper)?, !negated),
         };
         if bits.mask.contains(bit) && bits.value.contains(bit) != set {
             return Err(format!("'{text}' wants a status both set and clear"));
@@ -234,8 +234,8 @@ pub(crate) fn status(text: &str) -> Parsed<StatusBits> {
     Ok(bits)
 }
 
-fn status_bit(name: &str) -> Parsed<Status> {
-    Status::from_name(name).ok_or_else(|| {
+fn status_bit(name: &str, upper: &str) -> Parsed<Status> {
+    Status::from_name(upper).ok_or_else(|| {
         let names: Vec<_> = Status::all().iter_names().map(|(name, _)| name).collect();
         format!("'{name}' is no status: {}, or UNREPLIED", names.join(", "))
     })

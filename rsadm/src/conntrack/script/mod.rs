@@ -4,7 +4,7 @@
 //! that has none for: labels by number, what TCP knows of both sides, masters. What
 //! `conntrack -o save` writes is read as well.
 
-use conntrack::Change;
+use conntrack::{Capability, Change, Key, Labels, Protocol};
 
 use crate::script::{Lines, Problem, Problems};
 
@@ -44,17 +44,42 @@ impl Iterator for Changes<'_> {
     }
 }
 
-/// Checks a text and counts its changes.
-pub(super) fn check(input: &[u8]) -> Result<usize, Problems> {
+/// What a text asks for.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    /// How many changes.
+    pub(super) count: usize,
+    /// Flows of protocols that not every kernel tracks, one of each.
+    pub(super) rare: Vec<Protocol>,
+    /// A flow that is to have labels.
+    pub(super) labelled: Option<Key>,
+}
+
+impl Checked {
+    fn take(&mut self, change: &Change) {
+        self.count += 1;
+        let (Change::Create(flow) | Change::Put(flow)) = change else { return };
+        let protocol = flow.original.protocol;
+        if Capability::of_tracking(protocol).is_some() && !self.rare.contains(&protocol) {
+            self.rare.push(protocol);
+        }
+        if flow.settings.labels.is_some_and(|labels| labels.value != Labels::NONE) {
+            self.labelled = Some(flow.key());
+        }
+    }
+}
+
+/// Checks a text, and tells what it asks for.
+pub(super) fn check(input: &[u8]) -> Result<Checked, Problems> {
     let mut problems = Problems::default();
-    let mut count = 0;
-    for change in Changes::of(input) {
-        match change {
-            Ok(_) => count += 1,
+    let mut checked = Checked::default();
+    for item in Changes::of(input) {
+        match item {
+            Ok(item) => checked.take(&item.change),
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.total == 0 { Ok(count) } else { Err(problems) }
+    if problems.total == 0 { Ok(checked) } else { Err(problems) }
 }
 
 /// Checks a text of flows, as `rsadm conntrack load` does. It never panics, whatever the input.
