@@ -8,6 +8,8 @@ use std::io;
 pub(crate) const REFUSED: u8 = 1;
 /// The command line or an input file is wrong.
 pub(crate) const USAGE: u8 = 2;
+/// What was looked for was found: a difference, a fault.
+pub(crate) const FOUND: u8 = 3;
 
 /// Result of a command.
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -17,6 +19,8 @@ pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 pub(crate) enum Failure {
     /// Whoever read the output has seen enough, which is no failure of ours.
     ClosedPipe,
+    /// Something was found, which the output tells.
+    Found,
     /// Anything else.
     Told {
         /// Exit status.
@@ -51,6 +55,7 @@ impl Failure {
     pub(crate) fn status(&self) -> u8 {
         match self {
             Self::ClosedPipe => 0,
+            Self::Found => FOUND,
             Self::Told { status, .. } => *status,
         }
     }

@@ -59,6 +59,11 @@ pub(crate) enum Conntrack {
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },
+    /// Tell what differs between two listings, or between one and the table
+    ///
+    /// Flows are the same if their ids are; timeouts, counters and references are no difference.
+    /// Status 3 is that something differs.
+    Diff(Deferred<Diff>),
     /// List flows that have ended, while a listener still has to be told of it
     Dying(Deferred<Plain>),
     /// List flows whose first packet is still on its way
@@ -104,6 +109,17 @@ pub(crate) struct List {
 pub(crate) struct Plain {
     #[command(flatten)]
     pub(crate) filters: Filters,
+}
+
+/// `rsadm conntrack diff`
+#[derive(Args, Debug)]
+pub(crate) struct Diff {
+    /// What list -o ndjson (or json) wrote; - is the standard input
+    #[arg(value_name = "BEFORE")]
+    pub(crate) before: PathBuf,
+    /// The same from later; without it, the table as it is
+    #[arg(value_name = "AFTER")]
+    pub(crate) after: Option<PathBuf>,
 }
 
 /// `rsadm conntrack get`

@@ -6,6 +6,7 @@ use ::conntrack::Client;
 
 pub(crate) mod arguments;
 mod delete;
+mod diff;
 mod edit;
 mod events;
 mod expect;
@@ -61,6 +62,7 @@ pub(crate) fn run(verb: Conntrack, form: &Form, out: &mut (impl Write + Send)) -
             output::none(form.plain()?)?;
             save::run(&arguments.filters, out)
         }
+        Conntrack::Diff(Deferred(arguments)) => diff::run(&arguments, form, out),
         Conntrack::Load { file } => {
             output::none(form.plain()?)?;
             load::run(file.as_deref())
