@@ -1,6 +1,8 @@
 //! `rsadm conntrack load`.
 
 use std::path::Path;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
 
 use conntrack::{Client, Key, Reason, Refused, Report, Request};
 
@@ -15,6 +17,8 @@ use crate::script::{mistakes, read};
 const TOLD: usize = 20;
 /// Changes that are sent together.
 const PART: usize = 512;
+/// How many parts are read ahead of the kernel.
+const AHEAD: usize = 4;
 
 /// Makes the changes of a file, after all of it was checked.
 pub(super) fn run(file: Option<&Path>) -> Result<()> {
@@ -121,25 +125,40 @@ impl Outcome {
     }
 }
 
-/// Makes the changes, and tells of progress.
+/// Makes the changes, and tells of progress. They are read on a thread of its own, since the kernel
+/// makes them on the one that asks for them.
 fn apply(
     client: &mut Client,
     total: usize,
-    mut changes: impl Iterator<Item = Item>,
+    changes: impl Iterator<Item = Item> + Send,
 ) -> Result<Outcome> {
     let mut progress = Progress::of(total, "flows");
     let mut outcome = Outcome::default();
-    let mut part = Vec::with_capacity(PART);
+    let (sender, parts) = mpsc::sync_channel::<Vec<Item>>(AHEAD);
+    thread::scope(|scope| {
+        thread::Builder::new()
+            .name("reader".to_owned())
+            .spawn_scoped(scope, move || read_ahead(changes, &sender))
+            .map_err(|error| Failure::refused(format!("cannot start a thread: {error}")))?;
+        // What is not received any more ends the reader.
+        for part in parts {
+            if outcome.add(client.apply(&part)?, &part) {
+                break;
+            }
+            progress.add(part.len());
+        }
+        Ok(outcome)
+    })
+}
+
+/// Hands on the changes in parts until nobody wants any more.
+fn read_ahead(mut changes: impl Iterator<Item = Item>, sender: &SyncSender<Vec<Item>>) {
     loop {
-        part.clear();
+        let mut part = Vec::with_capacity(PART);
         part.extend(changes.by_ref().take(PART));
-        if part.is_empty() {
-            return Ok(outcome);
+        if part.is_empty() || sender.send(part).is_err() {
+            return;
         }
-        if outcome.add(client.apply(&part)?, &part) {
-            return Ok(outcome);
-        }
-        progress.add(part.len());
     }
 }
 

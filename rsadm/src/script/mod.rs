@@ -50,6 +50,15 @@ impl Problems {
     }
 }
 
+impl Problems {
+    /// Adds those of what follows.
+    pub(crate) fn add(&mut self, more: Self) {
+        let room = KEPT.saturating_sub(self.first.len());
+        self.total += more.total;
+        self.first.extend(more.first.into_iter().take(room));
+    }
+}
+
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.first.iter().enumerate() {
@@ -90,6 +99,11 @@ impl<'a> Lines<'a> {
         // Editors of another system begin a file with a byte order mark.
         let input = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input);
         Self { rest: Some(input), line: 0, words: Words::default() }
+    }
+
+    /// Reads what is left of a file behind so many lines.
+    pub(crate) fn behind(lines: usize, rest: &'a [u8]) -> Self {
+        Self { rest: Some(rest), line: lines, words: Words::default() }
     }
 
     fn next_line(&mut self) -> Option<&'a [u8]> {

@@ -4,9 +4,14 @@
 //! that has none for: labels by number, what TCP knows of both sides, masters. What
 //! `conntrack -o save` writes is read as well.
 
+use std::thread;
+
 use conntrack::{Capability, Change, Key, Labels, Protocol};
 
 use crate::script::{Lines, Problem, Problems};
+
+/// Bytes of a text that is worth a second thread.
+const LONG: usize = 256 * 1024;
 
 mod line;
 #[cfg(test)]
@@ -56,6 +61,13 @@ pub(super) struct Checked {
 }
 
 impl Checked {
+    fn add(&mut self, more: Self) {
+        self.count += more.count;
+        let new = more.rare.into_iter().filter(|protocol| !self.rare.contains(protocol));
+        self.rare.extend(new.collect::<Vec<_>>());
+        self.labelled = self.labelled.or(more.labelled);
+    }
+
     fn take(&mut self, change: &Change) {
         self.count += 1;
         let (Change::Create(flow) | Change::Put(flow)) = change else { return };
@@ -69,17 +81,36 @@ impl Checked {
     }
 }
 
-/// Checks a text, and tells what it asks for.
+/// Checks a text, and tells what it asks for. Both halves of a long one are checked at once.
 pub(super) fn check(input: &[u8]) -> Result<Checked, Problems> {
-    let mut problems = Problems::default();
-    let mut checked = Checked::default();
-    for item in Changes::of(input) {
+    let half = input.len() / 2;
+    let end = memchr::memchr(b'\n', &input[half..]).filter(|_| input.len() > LONG);
+    let (first, second) = input.split_at(end.map_or(input.len(), |end| half + end + 1));
+    let rest = || part(Lines::behind(memchr::memchr_iter(b'\n', first).count(), second));
+    let (mut checked, mut problems) = (Checked::default(), Problems::default());
+    thread::scope(|scope| {
+        let other = end.and_then(|_| thread::Builder::new().spawn_scoped(scope, rest).ok());
+        let mut add = |(more, wrong): (Checked, Problems)| {
+            checked.add(more);
+            problems.add(wrong);
+        };
+        add(part(Lines::of(first)));
+        if end.is_some() {
+            add(other.and_then(|other| other.join().ok()).unwrap_or_else(rest));
+        }
+    });
+    if problems.total == 0 { Ok(checked) } else { Err(problems) }
+}
+
+fn part(lines: Lines<'_>) -> (Checked, Problems) {
+    let (mut checked, mut problems) = (Checked::default(), Problems::default());
+    for item in Changes(lines) {
         match item {
             Ok(item) => checked.take(&item.change),
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.total == 0 { Ok(checked) } else { Err(problems) }
+    (checked, problems)
 }
 
 /// Checks a text of flows, as `rsadm conntrack load` does. It never panics, whatever the input.

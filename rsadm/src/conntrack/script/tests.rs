@@ -24,6 +24,20 @@ fn written(flow: &NewFlow) -> String {
 }
 
 #[test]
+fn a_long_text_is_checked_in_halves_and_told_by_its_lines() {
+    let line = "-A -t 1 -s 10.0.0.1 -d 10.0.0.2 -p 50\n";
+    let many = LONG / line.len() + 100;
+    let good = line.repeat(many);
+    assert_eq!(check(good.as_bytes()).expect("good").count, many);
+    let bad = format!("x\n{good}\u{feff}{line}{good}y");
+    let problems = check(bad.as_bytes()).expect_err("bad");
+    let lines: Vec<_> = problems.first.iter().map(|problem| problem.line).collect();
+    assert_eq!(lines, [1, many + 2, 2 * many + 3]);
+    let most = check("x\n".repeat(LONG).as_bytes()).expect_err("bad");
+    assert_eq!((most.total, most.first.len()), (LONG, 20));
+}
+
+#[test]
 fn conntracks_own_lines_are_read() {
     let lines = "\
 # a comment
