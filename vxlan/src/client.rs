@@ -8,7 +8,7 @@ use crate::subscription::{RECEIVE_BUFFER, listening};
 use crate::verbs::{Cursor, Flushed, Reading, Verbs};
 use crate::{
     Capabilities, Change, Entry, EntryFilter, EntryQuery, Error, Link, LinkConfig, MulticastEntry,
-    Neighbour, Nexthop, Report, Request, Result, Sync, SyncReport, VniEntry,
+    Neighbour, Nexthop, Report, Request, Result, RouterPort, Sync, SyncReport, VniEntry,
 };
 
 /// How to open a client.
@@ -463,6 +463,16 @@ verbs! {
     /// ```
     #[doc(alias = "RTM_GETMDB")]
     multicast(link: Option<u32>) -> Vec<MulticastEntry>;
+
+    /// Ports of bridges behind which are multicast routers.
+    ///
+    /// ```no_run
+    /// # let mut client = vxlan::Client::connect()?;
+    /// println!("{} routers", client.router_ports()?.len());
+    /// # Ok::<(), vxlan::Error>(())
+    /// ```
+    #[doc(alias = "RTM_GETMDB")]
+    router_ports() -> Vec<RouterPort>;
 
     /// The remotes of one group, source and source VNI. Linux 6.7.
     ///

@@ -59,6 +59,8 @@ pub enum Request {
     DeleteVnis(VniEntry),
     /// `RTM_GETMDB` as a dump.
     ListMulticast,
+    /// `RTM_GETMDB` as a dump, for what it says of routers.
+    ListRouterPorts,
     /// `RTM_GETMDB` of a group.
     ReadMulticast(Box<MulticastEntry>),
     /// `RTM_NEWMDB` of an entry that must not exist.
@@ -103,6 +105,7 @@ impl fmt::Display for Request {
             Self::AddVnis(entry) => write!(f, "add VNI {entry}"),
             Self::DeleteVnis(entry) => write!(f, "delete VNI {entry}"),
             Self::ListMulticast => f.write_str("list multicast entries"),
+            Self::ListRouterPorts => f.write_str("list ports that lead to routers"),
             Self::ReadMulticast(entry) => write!(f, "read multicast entry {entry}"),
             Self::AddMulticast(entry) => write!(f, "add multicast entry {entry}"),
             Self::ReplaceMulticast(entry) => write!(f, "replace multicast entry {entry}"),

@@ -41,7 +41,7 @@ pub fn decode(payload: &[u8]) {
     for entry in wire::multicast::entries(payload).unwrap_or_default() {
         let _ = (entry.to_string(), wire::multicast::put(&entry, RTM_NEWMDB, 0));
     }
-    let _ = wire::nexthop::nexthop(payload);
+    let _ = (wire::nexthop::nexthop(payload), wire::multicast::router_ports(payload));
     for kind in [RTM_NEWLINK, RTM_NEWNEIGH, RTM_GETNEIGH, RTM_NEWMDB, RTM_NEWNEXTHOP, RTM_NEWTUNNEL]
     {
         let _ = Event::decode(kind, payload);

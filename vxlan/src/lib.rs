@@ -71,7 +71,7 @@ pub use error::{Error, Ignored, Reason, Refused, Request, Result};
 pub use event::{Event, EventKind};
 pub use link::{DontFragment, Link, LinkConfig, LinkFlags, Settings};
 pub use mac::{Mac, ParseMacError};
-pub use multicast::{FilterMode, Group, MulticastEntry, Source};
+pub use multicast::{FilterMode, Group, MulticastEntry, RouterPort, Source};
 pub use neighbour::Neighbour;
 pub use nexthop::{Member, Nexthop};
 pub use rsadm_netlink::Namespace;

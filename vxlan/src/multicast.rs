@@ -89,6 +89,23 @@ pub struct MulticastEntry {
     pub timer: Option<u32>,
 }
 
+/// A port of a bridge behind which is a router that wants every group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[doc(alias = "MDBA_ROUTER_PORT")]
+pub struct RouterPort {
+    /// Index of the bridge.
+    pub link: u32,
+    /// Index of the port.
+    pub port: u32,
+    /// Hundredths of a second until it is forgotten; 0 where it is not.
+    #[doc(alias = "MDBA_ROUTER_PATTR_TIMER")]
+    pub timer: Option<u32>,
+    /// Whether it was learned, or is asked for again and again; otherwise it is configured.
+    #[doc(alias = "MDBA_ROUTER_PATTR_TYPE")]
+    pub temporary: bool,
+}
+
 impl MulticastEntry {
     /// A permanent entry of a VXLAN device.
     pub fn to(link: u32, group: IpAddr, remote: IpAddr) -> Self {

@@ -119,6 +119,12 @@ pub(crate) const VNIFILTER_ENTRY_STATS_TX_DROPS: u16 = 7;
 pub(crate) const VNIFILTER_ENTRY_STATS_TX_ERRORS: u16 = 8;
 
 pub(crate) const MDBA_MDB: u16 = 1;
+pub(crate) const MDBA_ROUTER: u16 = 2;
+pub(crate) const MDBA_ROUTER_PORT: u16 = 1;
+pub(crate) const MDBA_ROUTER_PATTR_TIMER: u16 = 1;
+pub(crate) const MDBA_ROUTER_PATTR_TYPE: u16 = 2;
+pub(crate) const MDB_RTR_TYPE_TEMP_QUERY: u8 = 1;
+pub(crate) const MDB_RTR_TYPE_TEMP: u8 = 3;
 pub(crate) const MDBA_MDB_ENTRY: u16 = 1;
 pub(crate) const MDBA_MDB_ENTRY_INFO: u16 = 1;
 pub(crate) const MDBA_MDB_EATTR_TIMER: u16 = 1;

@@ -12,8 +12,8 @@ use crate::uapi::*;
 use crate::view::View;
 use crate::{
     Change, Entry, EntryFilter, EntryQuery, Error, Event, EventKind, Ignored, Link, LinkConfig,
-    MulticastEntry, Neighbour, Nexthop, Reason, Refused, Report, Request, Result, Sync, SyncReport,
-    VniEntry, wire,
+    MulticastEntry, Neighbour, Nexthop, Reason, Refused, Report, Request, Result, RouterPort, Sync,
+    SyncReport, VniEntry, wire,
 };
 
 /// How often a table that changes while it is read is read again, at most.
@@ -556,6 +556,15 @@ impl<T: Transport> Verbs<T> {
         let mut found = self.multicast_entries(Request::ListMulticast, message, true).await?;
         found.retain(|entry| link.is_none_or(|link| link == entry.link));
         Ok(found)
+    }
+
+    pub(crate) async fn router_ports(&mut self) -> Result<Vec<RouterPort>> {
+        let message = wire::multicast::list();
+        let decode = |reply: Reply<'_>, values: &mut Vec<RouterPort>| {
+            values.extend(wire::multicast::router_ports(reply.payload)?);
+            Ok(())
+        };
+        collect(&mut self.reader, Request::ListRouterPorts, message, true, decode).await
     }
 
     async fn multicast_entries(

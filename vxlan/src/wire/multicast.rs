@@ -6,7 +6,7 @@ use rsadm_netlink::{Attribute, Attributes, Message};
 
 use super::{address, malformed, put_address};
 use crate::uapi::*;
-use crate::{FilterMode, Group, Mac, MulticastEntry, Result, Source, Vni};
+use crate::{FilterMode, Group, Mac, MulticastEntry, Result, RouterPort, Source, Vni};
 
 /// Bytes of `struct br_port_msg`.
 const HEADER: usize = 8;
@@ -131,17 +131,48 @@ fn fixed(entry: &MulticastEntry) -> [u8; ENTRY] {
 
 /// The entries in a message, which are all of one device.
 pub(crate) fn entries(payload: &[u8]) -> Result<Vec<MulticastEntry>> {
-    let (header, rest) =
-        payload.split_first_chunk::<HEADER>().ok_or(malformed("header of a multicast entry"))?;
-    let [_, _, _, _, a, b, c, d] = *header;
-    let link = u32::from_ne_bytes([a, b, c, d]);
+    let (link, parts) = split(payload)?;
     let mut found = Vec::new();
-    for database in Attributes::new(rest).filter(|part| part.kind == MDBA_MDB) {
+    for database in parts.filter(|part| part.kind == MDBA_MDB) {
         let groups = database.attributes().filter(|part| part.kind == MDBA_MDB_ENTRY);
         for entries in groups {
             for part in entries.attributes().filter(|part| part.kind == MDBA_MDB_ENTRY_INFO) {
                 found.push(entry(link, &part)?);
             }
+        }
+    }
+    Ok(found)
+}
+
+/// The device that a message is about, and what is said of it.
+fn split(payload: &[u8]) -> Result<(u32, Attributes<'_>)> {
+    let (header, rest) =
+        payload.split_first_chunk::<HEADER>().ok_or(malformed("header of a multicast entry"))?;
+    let [_, _, _, _, a, b, c, d] = *header;
+    Ok((u32::from_ne_bytes([a, b, c, d]), Attributes::new(rest)))
+}
+
+/// The ports in a message that lead to routers, which are all of one bridge.
+pub(crate) fn router_ports(payload: &[u8]) -> Result<Vec<RouterPort>> {
+    let (link, parts) = split(payload)?;
+    let mut found = Vec::new();
+    for routers in parts.filter(|part| part.kind == MDBA_ROUTER) {
+        for part in routers.attributes().filter(|part| part.kind == MDBA_ROUTER_PORT) {
+            let (port, rest) =
+                part.value.split_first_chunk().ok_or(malformed("port that leads to a router"))?;
+            let port = u32::from_ne_bytes(*port);
+            let mut router = RouterPort { link, port, timer: None, temporary: false };
+            for part in Attributes::new(rest) {
+                match part.kind {
+                    MDBA_ROUTER_PATTR_TIMER => router.timer = part.u32(),
+                    MDBA_ROUTER_PATTR_TYPE => {
+                        let kinds = [MDB_RTR_TYPE_TEMP_QUERY, MDB_RTR_TYPE_TEMP];
+                        router.temporary = part.u8().is_some_and(|kind| kinds.contains(&kind));
+                    }
+                    _ => {}
+                }
+            }
+            found.push(router);
         }
     }
     Ok(found)

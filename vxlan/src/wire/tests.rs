@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::link::{DontFragment, Settings};
-use crate::{LinkConfig, MulticastEntry, VniEntry, VniStatistics};
+use crate::{LinkConfig, MulticastEntry, RouterPort, VniEntry, VniStatistics};
 
 /// A row of a kernel's listing: `permanent, port 9, vni 0x010203`, without its netlink header.
 #[rustfmt::skip]
@@ -246,6 +246,28 @@ proptest! {
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = (entry(&bytes), neighbour(&bytes), link::link(&bytes), vni::entries(&bytes));
         let _ = (multicast::entries(&bytes), nexthop::nexthop(&bytes));
+        let _ = multicast::router_ports(&bytes);
+    }
+
+    #[test]
+    fn routers_are_ports_with_a_kind_and_a_time(port: u32, timer: Option<u32>, kind: Option<u8>) {
+        let mut rest = Message::new(0, 0);
+        rest.header(&port.to_ne_bytes());
+        if let Some(timer) = timer {
+            rest.put_u32(MDBA_ROUTER_PATTR_TIMER, timer);
+        }
+        if let Some(kind) = kind {
+            rest.put_u8(MDBA_ROUTER_PATTR_TYPE, kind);
+        }
+        let mut shown = Message::new(RTM_NEWMDB, 0);
+        shown.header(&[7, 0, 0, 0, 3, 0, 0, 0]);
+        shown.nest(MDBA_ROUTER, |routers| {
+            routers.put(MDBA_ROUTER_PORT, rest.payload());
+        });
+        let temporary = kind.is_some_and(|kind| kind == 1 || kind == 3);
+        let router = RouterPort { link: 3, port, timer, temporary };
+        prop_assert_eq!(multicast::router_ports(shown.payload()).ok(), Some(vec![router]));
+        prop_assert_eq!(multicast::entries(shown.payload()).ok(), Some(Vec::new()));
     }
 
     #[test]
