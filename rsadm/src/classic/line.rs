@@ -81,6 +81,13 @@ impl Line {
         }
     }
 
+    /// Appends a byte in hexadecimal with both digits.
+    pub(crate) fn two_hexadecimal(&mut self, byte: u8) {
+        for digit in [byte >> 4, byte & 0xf] {
+            self.byte(b"0123456789abcdef"[usize::from(digit)]);
+        }
+    }
+
     /// Appends a number of at most two digits with both of them.
     pub(crate) fn two_digits(&mut self, number: u8) {
         self.byte(b'0' + number / 10 % 10);

@@ -1,5 +1,6 @@
 //! The text that the classic tools print, as functions from values of the libraries to a writer.
 
+pub mod bridge;
 pub mod conntrack;
 pub mod ipvsadm;
 mod line;
