@@ -8,7 +8,7 @@ use crate::subscription::{RECEIVE_BUFFER, listening};
 use crate::verbs::{Cursor, Flushed, Reading, Verbs};
 use crate::{
     Capabilities, Change, Entry, EntryFilter, EntryQuery, Error, Link, LinkConfig, MulticastEntry,
-    Neighbour, Nexthop, Report, Request, Result, RouterPort, Sync, SyncReport, VniEntry,
+    Neighbour, Nexthop, Report, Request, Result, RouterPort, Sync, SyncReport, Verbatim, VniEntry,
 };
 
 /// How to open a client.
@@ -582,4 +582,17 @@ verbs! {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     apply(changes: &[impl AsRef<Change> + std::marker::Sync]) -> Report;
+
+    /// The same of changes as bridge asks for them: what the kernel acknowledges is taken for done,
+    /// whether or not it has done anything. For programs that stand in for bridge.
+    ///
+    /// ```no_run
+    /// # let mut client = vxlan::Client::connect()?;
+    /// use vxlan::{Entry, Verbatim};
+    /// let link = client.link("flannel.1")?.index;
+    /// let entry = Entry::to(link, "ee:d6:38:55:d5:c7".parse()?, "172.16.20.121".parse()?);
+    /// assert!(client.carry_out(&[Verbatim::Delete(entry)])?.is_complete());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    carry_out(asked: &[Verbatim]) -> Report;
 }

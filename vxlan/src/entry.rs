@@ -216,7 +216,8 @@ pub struct EntryKey {
 /// Asks for one entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntryQuery {
-    /// Index of the link, or of a bridge to look through its own table.
+    /// Index of the link, or of a bridge to look through its own table; 0 where
+    /// [`master`](Self::master) says it all.
     pub link: u32,
     /// Address.
     pub mac: Mac,
@@ -227,12 +228,15 @@ pub struct EntryQuery {
     pub source_vni: Option<Vni>,
     /// [`Flags::SELF`] asks the device's own table, [`Flags::MASTER`] that of its bridge.
     pub flags: Flags,
+    /// Index of a bridge whose table is asked, instead of a link.
+    #[doc(alias = "NDA_MASTER")]
+    pub master: Option<u32>,
 }
 
 impl EntryQuery {
     /// Asks a device's own table.
     pub const fn new(link: u32, mac: Mac) -> Self {
-        Self { link, mac, vlan: None, source_vni: None, flags: Flags::SELF }
+        Self { link, mac, vlan: None, source_vni: None, flags: Flags::SELF, master: None }
     }
 }
 

@@ -57,6 +57,8 @@ pub enum Request {
     AddVnis(VniEntry),
     /// `RTM_DELTUNNEL`.
     DeleteVnis(VniEntry),
+    /// `RTM_NEWTUNNEL` or `RTM_DELTUNNEL` of several.
+    ChangeVnis(u32),
     /// `RTM_GETMDB` as a dump.
     ListMulticast,
     /// `RTM_GETMDB` as a dump, for what it says of routers.
@@ -104,6 +106,7 @@ impl fmt::Display for Request {
             Self::ListVnis => f.write_str("list VNI filters"),
             Self::AddVnis(entry) => write!(f, "add VNI {entry}"),
             Self::DeleteVnis(entry) => write!(f, "delete VNI {entry}"),
+            Self::ChangeVnis(index) => write!(f, "change VNIs of link {index}"),
             Self::ListMulticast => f.write_str("list multicast entries"),
             Self::ListRouterPorts => f.write_str("list ports that lead to routers"),
             Self::ReadMulticast(entry) => write!(f, "read multicast entry {entry}"),

@@ -56,6 +56,7 @@ mod sync;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod uapi;
+mod verbatim;
 mod verbs;
 mod view;
 mod vni;
@@ -78,6 +79,7 @@ pub use rsadm_netlink::Namespace;
 pub use state::{CacheTimes, ExtendedFlags, Flags, State};
 pub use subscription::{Events, Groups, Subscription};
 pub use sync::{Sync, SyncReport};
+pub use verbatim::{Flush, Verbatim};
 pub use verbs::{Flushed, Reading};
 pub use vni::{ParseVniError, Vni};
 pub use vni_filter::{VniEntry, VniStatistics};

@@ -58,6 +58,8 @@ pub(crate) const NFEA_DONT_REFRESH: u16 = 2;
 
 pub(crate) const IFLA_ADDRESS: u16 = 1;
 pub(crate) const IFLA_IFNAME: u16 = 3;
+pub(crate) const IFLA_ALT_IFNAME: u16 = 53;
+pub(crate) const IFNAMSIZ: usize = 16;
 pub(crate) const IFLA_MTU: u16 = 4;
 pub(crate) const IFLA_MASTER: u16 = 10;
 pub(crate) const IFLA_OPERSTATE: u16 = 16;

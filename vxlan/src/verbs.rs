@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 
-use rsadm_netlink::{Connection, Dump, Event as Received, Events, Message, Reply, Transport};
+use rsadm_netlink::{
+    Connection, Dump, Event as Received, Events, Message, Outcome, Reply, Transport,
+};
 
 use crate::change::tells_of;
 use crate::entry::Defaults;
@@ -13,7 +15,7 @@ use crate::view::View;
 use crate::{
     Change, Entry, EntryFilter, EntryQuery, Error, Event, EventKind, Ignored, Link, LinkConfig,
     MulticastEntry, Neighbour, Nexthop, Reason, Refused, Report, Request, Result, RouterPort, Sync,
-    SyncReport, VniEntry, wire,
+    SyncReport, Verbatim, VniEntry, wire,
 };
 
 /// How often a table that changes while it is read is read again, at most.
@@ -451,6 +453,27 @@ impl<T: Transport> Verbs<T> {
         }
         self.look_after_appends(changes, &mut report).await?;
         Ok(report)
+    }
+
+    pub(crate) async fn carry_out(&mut self, asked: &[Verbatim]) -> Result<Report> {
+        let mut batch = self.writer.batch();
+        for one in asked {
+            batch.push(&mut one.message()).await;
+        }
+        let Outcome { applied, refused, unknown, unsent, error, .. } = batch.finish().await;
+        let read = |(index, rejected)| {
+            let request: &Verbatim = &asked[index];
+            (index, Refused::read(request.request(), rejected))
+        };
+        let request = || asked.get(unsent.start).map_or(Request::Connect, Verbatim::request);
+        Ok(Report {
+            applied,
+            refused: refused.into_iter().map(read).collect(),
+            ignored: Vec::new(),
+            unknown: unknown.into_iter().flatten().collect(),
+            error: error.map(|source| Error::of(request(), source)),
+            unsent,
+        })
     }
 
     /// Tells what is there already from what the kernel would have done nothing of.

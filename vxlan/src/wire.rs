@@ -15,7 +15,7 @@ use rsadm_netlink::{Attribute, Attributes, Message};
 
 use crate::uapi::*;
 use crate::{
-    Activity, CacheTimes, Entry, EntryFilter, EntryQuery, Error, ExtendedFlags, Flags, Mac,
+    Activity, CacheTimes, Entry, EntryFilter, EntryQuery, Error, ExtendedFlags, Flags, Flush, Mac,
     Neighbour, Remote, Result, State, Vni,
 };
 
@@ -194,7 +194,7 @@ pub(crate) fn list_entries(filter: &EntryFilter) -> Message {
 
 /// Asks for one entry.
 pub(crate) fn get_entry(query: &EntryQuery) -> Message {
-    let EntryQuery { link, mac, vlan, source_vni, flags } = *query;
+    let EntryQuery { link, mac, vlan, source_vni, flags, .. } = *query;
     let header = Header { family: AF_BRIDGE, link, flags, ..Header::default() };
     let mut message = header.message(RTM_GETNEIGH, 0);
     message.put(NDA_LLADDR, &mac.0);
@@ -203,6 +203,9 @@ pub(crate) fn get_entry(query: &EntryQuery) -> Message {
     }
     if let Some(vni) = source_vni {
         message.put_u32(NDA_VNI, vni.get());
+    }
+    if let Some(master) = query.master {
+        message.put_u32(NDA_MASTER, master);
     }
     message
 }
@@ -318,6 +321,26 @@ pub(crate) fn flush_entries(link: u32, filter: &EntryFilter) -> Option<Message> 
         Remote { address: filter.destination, port: filter.port, vni: filter.vni, via: None };
     put_remote(&mut message, &Remote { address, port, vni, via: None });
     Some(message)
+}
+
+/// The same as bridge asks for it.
+pub(crate) fn flush(flush: &Flush) -> Message {
+    let Flush { link, state, flags, .. } = *flush;
+    let header = Header { family: AF_BRIDGE, link, state, flags, kind: 0 };
+    let mut message = header.message(RTM_DELNEIGH, NLM_F_BULK);
+    if let Some(port) = flush.port {
+        message.put_u32(NDA_IFINDEX, port);
+    }
+    if let Some(vlan) = flush.vlan {
+        message.put_u16(NDA_VLAN, vlan);
+    }
+    if !flush.flags_mask.is_empty() {
+        message.put_u8(NDA_NDM_FLAGS_MASK, flush.flags_mask.bits());
+    }
+    if !flush.state_mask.is_empty() {
+        message.put_u16(NDA_NDM_STATE_MASK, flush.state_mask.bits());
+    }
+    message
 }
 
 /// Asks for neighbours of a link, or of all.

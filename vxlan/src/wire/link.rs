@@ -192,7 +192,10 @@ pub(crate) fn of_index(kind: u16, index: u32) -> Message {
 /// Asks for the link with this name.
 pub(crate) fn of_name(name: &str) -> Message {
     let mut message = of_index(RTM_GETLINK, 0);
-    message.put_str(IFLA_IFNAME, name);
+    // The kernel refuses to look for a long name as a short one.
+    let kind =
+        if name.is_empty() || name.len() >= IFNAMSIZ { IFLA_ALT_IFNAME } else { IFLA_IFNAME };
+    message.put_str(kind, name);
     message
 }
 

@@ -6,7 +6,7 @@ use rsadm_netlink::{Attribute, Attributes, Message};
 
 use super::{address, malformed, put_address};
 use crate::uapi::*;
-use crate::{FilterMode, Group, Mac, MulticastEntry, Result, RouterPort, Source, Vni};
+use crate::{FilterMode, Group, Mac, MulticastEntry, Remote, Result, RouterPort, Source, Vni};
 
 /// Bytes of `struct br_port_msg`.
 const HEADER: usize = 8;
@@ -36,6 +36,9 @@ pub(crate) fn put(entry: &MulticastEntry, kind: u16, flags: u16) -> Message {
     message.put(MDBA_SET_ENTRY, &fixed(entry));
     let settings = kind == RTM_NEWMDB;
     let remote = &entry.remote;
+    if is_plain(entry) {
+        return message;
+    }
     message.nest(MDBA_SET_ENTRY_ATTRS, |inner| {
         if let Some(source) = entry.source {
             put_address(inner, MDBE_ATTR_SOURCE, source);
@@ -79,6 +82,17 @@ pub(crate) fn put(entry: &MulticastEntry, kind: u16, flags: u16) -> Message {
         }
     });
     message
+}
+
+/// Whether there is nothing to say but what every kernel knows.
+fn is_plain(entry: &MulticastEntry) -> bool {
+    let MulticastEntry { source, source_vni, sources, filter_mode, protocol, .. } = entry;
+    source.is_none()
+        && source_vni.is_none()
+        && entry.remote == Remote::NONE
+        && sources.is_empty()
+        && filter_mode.is_none()
+        && protocol.is_none()
 }
 
 /// Asks for the remotes of one group of a device.
@@ -194,7 +208,7 @@ fn entry(link: u32, attribute: &Attribute<'_>) -> Result<MulticastEntry> {
     entry.flags = flags;
     entry.vlan = u16::from_ne_bytes([v1, v2]);
     entry.group = group;
-    entry.remote = crate::Remote::NONE;
+    entry.remote = Remote::NONE;
     for part in Attributes::new(rest) {
         match part.kind {
             MDBA_MDB_EATTR_TIMER => entry.timer = part.u32(),

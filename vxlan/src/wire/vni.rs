@@ -27,7 +27,19 @@ pub(crate) fn list(link: Option<u32>, statistics: bool) -> Message {
 
 /// Adds or deletes VNIs.
 pub(crate) fn put(entry: &VniEntry, kind: u16) -> Message {
-    let mut message = message(kind, entry.link, 0);
+    put_all(entry.link, std::slice::from_ref(entry), kind)
+}
+
+/// The same of several, which are all of one device.
+pub(crate) fn put_all(link: u32, entries: &[VniEntry], kind: u16) -> Message {
+    let mut message = message(kind, link, 0);
+    for entry in entries {
+        put_one(&mut message, entry);
+    }
+    message
+}
+
+fn put_one(message: &mut Message, entry: &VniEntry) {
     message.nest(VXLAN_VNIFILTER_ENTRY, |inner| {
         inner.put_u32(VXLAN_VNIFILTER_ENTRY_START, entry.first.get());
         if entry.last != entry.first {
@@ -42,7 +54,6 @@ pub(crate) fn put(entry: &VniEntry, kind: u16) -> Message {
             put_address(inner, kind, remote);
         }
     });
-    message
 }
 
 /// The filters in a message, which are all of one device.
