@@ -24,6 +24,9 @@ pub struct Link {
     /// kernel, 2 stolen from another device, 3 set by a program.
     #[doc(alias = "addr_assign_type")]
     pub mac_origin: Option<u8>,
+    /// Group that it is in; 0 unless somebody put it into another.
+    #[doc(alias = "IFLA_GROUP")]
+    pub group: u32,
     /// What was counted.
     #[doc(alias = "IFLA_STATS64")]
     pub counters: Option<LinkCounters>,
