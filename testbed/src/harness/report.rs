@@ -1,6 +1,6 @@
 //! The lines that the harness prints and `cargo xtask test` reads.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// How a case ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,13 +13,13 @@ pub enum Verdict {
     Skipped(String),
 }
 
-/// One line: a case, how it ended, how much it compared.
+/// One line: a case, how it ended, how much it compared, how long it took.
 ///
 /// ```text
-/// test service_round_trip ... ok
-/// test option_matrix ... ok (612 compared, 0 different)
+/// test service_round_trip ... ok [0.25 s]
+/// test option_matrix ... ok (612 compared, 0 different) [41.02 s]
 /// test masquerade ... skipped: this kernel has no NAT
-/// test restore ... FAILED
+/// test restore ... FAILED [1.50 s]
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -29,6 +29,8 @@ pub struct Record {
     pub verdict: Verdict,
     /// Comparisons, and how many of them differed.
     pub counts: (u64, u64),
+    /// How long it took, to a hundredth of a second.
+    pub time: Duration,
 }
 
 impl fmt::Display for Record {
@@ -39,10 +41,10 @@ impl fmt::Display for Record {
             Verdict::Failed => f.write_str("FAILED")?,
             Verdict::Skipped(reason) => return write!(f, "skipped: {reason}"),
         }
-        match self.counts {
-            (0, _) => Ok(()),
-            (compared, different) => write!(f, " ({compared} compared, {different} different)"),
+        if let (compared @ 1.., different) = self.counts {
+            write!(f, " ({compared} compared, {different} different)")?;
         }
+        write!(f, " [{:.2} s]", self.time.as_secs_f64())
     }
 }
 
@@ -52,8 +54,11 @@ impl Record {
         let (name, verdict) = line.strip_prefix("test ")?.split_once(" ... ")?;
         let name = name.to_owned();
         if let Some(reason) = verdict.strip_prefix("skipped: ") {
-            return Some(Self { name, verdict: Verdict::Skipped(reason.into()), counts: (0, 0) });
+            let verdict = Verdict::Skipped(reason.into());
+            return Some(Self { name, verdict, counts: (0, 0), time: Duration::ZERO });
         }
+        let (verdict, time) = verdict.strip_suffix(" s]")?.rsplit_once(" [")?;
+        let time = Duration::try_from_secs_f64(time.parse().ok()?).ok()?;
         let (word, rest) = verdict.split_once(' ').unwrap_or((verdict, ""));
         let verdict = match word {
             "ok" => Verdict::Passed,
@@ -62,7 +67,7 @@ impl Record {
         };
         let mut counts = rest.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok());
         let counts = (counts.next().unwrap_or(0), counts.next().unwrap_or(0));
-        Some(Self { name, verdict, counts })
+        Some(Self { name, verdict, counts, time })
     }
 }
 
@@ -72,21 +77,28 @@ mod tests {
 
     #[test]
     fn lines_are_read_as_they_are_written() {
-        for (verdict, counts) in [
-            (Verdict::Passed, (0, 0)),
-            (Verdict::Passed, (612, 0)),
-            (Verdict::Failed, (612, 3)),
-            (Verdict::Failed, (0, 0)),
-            (Verdict::Skipped("no NAT ... here".into()), (0, 0)),
+        for (verdict, counts, hundredths) in [
+            (Verdict::Passed, (0, 0), 0),
+            (Verdict::Passed, (612, 0), 4102),
+            (Verdict::Failed, (612, 3), 1),
+            (Verdict::Failed, (0, 0), 100),
+            (Verdict::Skipped("no NAT ... here".into()), (0, 0), 0),
         ] {
-            let record = Record { name: "a_case".into(), verdict, counts };
+            let time = Duration::from_millis(hundredths * 10);
+            let record = Record { name: "a_case".into(), verdict, counts, time };
             assert_eq!(Record::read(&record.to_string()), Some(record));
         }
     }
 
     #[test]
     fn other_lines_are_not_records() {
-        for line in ["", "running 3 tests", "test result: ok. 3 passed", "test x ... bench"] {
+        for line in [
+            "",
+            "running 3 tests",
+            "test result: ok. 3 passed",
+            "test x ... bench",
+            "test x ... ok",
+        ] {
             assert_eq!(Record::read(line), None, "{line}");
         }
     }

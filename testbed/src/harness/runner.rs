@@ -62,13 +62,10 @@ pub(super) fn main(cases: &[Case]) -> ExitCode {
 fn run_all(cases: &[&Case], no_capture: bool) -> ExitCode {
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for case in cases {
-        let (record, said) = match run_apart(case, no_capture) {
-            Ok(result) => result,
-            Err(error) => {
-                let verdict = Verdict::Failed;
-                (Record { name: case.name.into(), verdict, counts: (0, 0) }, error.to_string())
-            }
-        };
+        let start = Instant::now();
+        let (verdict, counts, said) = run_apart(case, no_capture)
+            .unwrap_or_else(|error| (Verdict::Failed, (0, 0), error.to_string()));
+        let record = Record { name: case.name.into(), verdict, counts, time: start.elapsed() };
         match record.verdict {
             Verdict::Passed => passed += 1,
             Verdict::Failed => failed += 1,
@@ -85,8 +82,8 @@ fn run_all(cases: &[&Case], no_capture: bool) -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs the case in another process; answers how it ended and what it said.
-fn run_apart(case: &Case, no_capture: bool) -> Result<(Record, String)> {
+/// Runs the case in another process; answers how it ended, what it compared and what it said.
+fn run_apart(case: &Case, no_capture: bool) -> Result<(Verdict, (u64, u64), String)> {
     let folder = tempfile::tempdir().context(|| "cannot make a folder".into())?;
     let (ending, output) = (folder.path().join("ending"), folder.path().join("output"));
     let program = env::current_exe().context(|| "cannot find the test's program".into())?;
@@ -119,7 +116,7 @@ fn run_apart(case: &Case, no_capture: bool) -> Result<(Record, String)> {
         (None, Some(reason)) => Verdict::Skipped(reason.replace('\n', " ")),
         (None, None) => Verdict::Passed,
     };
-    Ok((Record { name: case.name.into(), verdict, counts: ending.counts }, said))
+    Ok((verdict, ending.counts, said))
 }
 
 /// Waits for the case within its limit; a sentence when it did not end well.

@@ -1,12 +1,15 @@
 //! Counts test results and prints them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use testbed::{
     Result,
     harness::{Record, Verdict},
     suites::{END, HEADING},
 };
+
+/// How many of the cases that took longest are told.
+const SLOWEST: usize = 12;
 
 /// The results of one run.
 #[derive(Debug, Default)]
@@ -19,6 +22,8 @@ pub(super) struct Tally {
     skipped: BTreeMap<String, u64>,
     compared: u64,
     different: u64,
+    /// How long each case of a kernel took.
+    times: Vec<(Duration, String)>,
     /// A run on a kernel of ours in which nothing ran is a failure.
     pub(super) must_run: bool,
     suite: String,
@@ -47,6 +52,7 @@ impl Tally {
         } else if let Some(record) = Record::read(line) {
             self.compared += record.counts.0;
             self.different += record.counts.1;
+            self.times.push((record.time, format!("{} {}", self.suite, record.name)));
             match record.verdict {
                 Verdict::Passed => self.passed += 1,
                 Verdict::Failed => self.fail(format!("{} {}", self.suite, record.name)),
@@ -84,6 +90,14 @@ impl Tally {
             }
             Ok(_) => {}
         }
+    }
+
+    /// How long all cases took one after the other, and those that took longest.
+    fn slowest(&self) -> (Duration, Vec<&(Duration, String)>) {
+        let mut times: Vec<_> = self.times.iter().collect();
+        times.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
+        times.truncate(SLOWEST);
+        (self.times.iter().map(|(time, _)| *time).sum(), times)
     }
 
     fn skips(&self) -> u64 {
@@ -131,6 +145,13 @@ pub(super) fn print(tallies: &[Tally]) -> bool {
             println!("  {}: FAILED: nothing was run", tally.place);
         }
     }
+    for tally in tallies.iter().filter(|tally| !tally.times.is_empty()) {
+        let (whole, slowest) = tally.slowest();
+        println!("  {}: {:.1} s; the slowest cases:", tally.place, whole.as_secs_f64());
+        for (time, name) in slowest {
+            println!("    {:>7.1} s  {name}", time.as_secs_f64());
+        }
+    }
     let sum = |count: fn(&Tally) -> u64| tallies.iter().map(count).sum::<u64>();
     let failed = sum(|tally| (tally.failures.len() as u64).max(u64::from(!tally.is_good())));
     println!(
@@ -166,12 +187,12 @@ mod tests {
         let mut tally = Tally::new("6.1");
         for line in [
             "suite ipvs/kernel",
-            "test round_trip ... ok",
-            "test matrix ... ok (600 compared, 0 different)",
+            "test round_trip ... ok [0.25 s]",
+            "test matrix ... ok (600 compared, 0 different) [41.00 s]",
             "test nat ... skipped: no NAT",
             "test nat_again ... skipped: no NAT",
-            "test broken ... FAILED",
-            "  | test inside ... ok",
+            "test broken ... FAILED [1.00 s]",
+            "  | test inside ... ok [7.00 s]",
             "end of the suites",
         ] {
             tally.take_harness(line);
@@ -179,6 +200,9 @@ mod tests {
         assert_eq!((tally.passed, tally.skips(), tally.compared), (2, 2, 600));
         assert_eq!(tally.skipped["no NAT"], 2);
         assert_eq!(tally.failures, ["ipvs/kernel broken"]);
+        let (whole, slowest) = tally.slowest();
+        assert_eq!(whole, Duration::from_millis(42_250));
+        assert_eq!(slowest[0].1, "ipvs/kernel matrix");
         assert!(tally.ended);
     }
 
