@@ -1,5 +1,6 @@
 //! The command line of rsadm. Help texts are the doc comments of what they describe.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValue;
@@ -116,4 +117,78 @@ pub(crate) enum Noun {
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
+}
+
+/// A verb by itself, with the options that go with every command.
+#[derive(Debug, Parser)]
+struct Alone<T: Args> {
+    #[command(flatten)]
+    global: Global,
+    #[command(flatten)]
+    verb: T,
+}
+
+impl Cli {
+    /// Reads a command line, the program's name first.
+    pub(crate) fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        match Self::read_listing(arguments) {
+            Some(listing) => Ok(listing),
+            None => Self::try_parse_from(arguments),
+        }
+    }
+
+    /// Reads what is run most, and again and again, without a description of all other commands:
+    /// that would take longer than to list a small table. What cannot be read this way, mistakes
+    /// and questions for help among it, is read the other way.
+    fn read_listing(arguments: &[OsString]) -> Option<Self> {
+        let [_, noun, rest @ ..] = arguments else { return None };
+        let verb = rest.first()?;
+        if !(noun == "ipvs" && (verb == "list" || verb == "ls")) {
+            return None;
+        }
+        let Alone { global, verb } = Alone::try_parse_from(rest).ok()?;
+        Some(Self { global, noun: Noun::Ipvs(Deferred(Ipvs::List(Deferred(verb)))) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn a_listing_is_read_the_same_both_ways() {
+        for line in [
+            "rsadm ipvs list",
+            "rsadm ipvs ls -n",
+            "rsadm ipvs list -nX --stats --sort conns",
+            "rsadm ipvs list --netns blue -o json tcp://10.0.0.1:80",
+            "rsadm ipvs list -o=table --tun-info",
+            "rsadm ipvs list fwmark://7 --rate --output ndjson",
+        ] {
+            let listing = Cli::read_listing(&words(line)).expect(line);
+            let whole = Cli::try_parse_from(words(line)).expect(line);
+            assert_eq!(format!("{listing:?}"), format!("{whole:?}"));
+        }
+    }
+
+    #[test]
+    fn all_else_is_left_to_the_whole_description() {
+        for line in [
+            "rsadm",
+            "rsadm ipvs",
+            "rsadm ipvs list --help",
+            "rsadm ipvs list --nosuch",
+            "rsadm ipvs list --stats --rate",
+            "rsadm ipvs list tcp://10.0.0.1",
+            "rsadm --netns blue ipvs list",
+            "rsadm ipvs zero",
+            "rsadm conntrack list",
+        ] {
+            assert!(Cli::read_listing(&words(line)).is_none(), "{line}");
+        }
+    }
 }

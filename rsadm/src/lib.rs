@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 
-use clap::Parser;
 use rsadm_netlink::Namespace;
 
 pub mod classic;
@@ -42,7 +41,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
     let arguments: Vec<_> = arguments.into_iter().collect();
-    let Cli { global, noun } = match Cli::try_parse_from(&arguments) {
+    let Cli { global, noun } = match Cli::read(&arguments) {
         Ok(cli) => cli,
         Err(error) => return usage::tell(&error, &arguments),
     };

@@ -2,6 +2,33 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
+
+/// An octet in decimal with a dot behind it, and how long that is.
+const OCTETS: [([u8; 4], u8); 256] = {
+    let mut octets = [([0; 4], 0); 256];
+    let mut octet = 0;
+    while octet < 256 {
+        let digits = [octet / 100, octet / 10 % 10, octet % 10];
+        let first = if octet >= 100 {
+            0
+        } else if octet >= 10 {
+            1
+        } else {
+            2
+        };
+        let (text, length) = &mut octets[octet];
+        let mut digit = first;
+        while digit < 3 {
+            text[digit - first] = b'0' + digits[digit] as u8;
+            digit += 1;
+        }
+        text[3 - first] = b'.';
+        *length = 4 - first as u8;
+        octet += 1;
+    }
+    octets
+};
 
 /// A line under construction.
 #[derive(Debug, Default)]
@@ -51,19 +78,33 @@ impl Line {
     }
 
     /// Appends a number, left-aligned.
-    pub(crate) fn left(&mut self, number: impl itoa::Integer, width: usize) {
-        let start = self.len();
-        self.number(number);
-        self.pad(start, width);
+    pub(crate) fn left<const WIDTH: usize>(&mut self, number: u64) {
+        self.aligned::<WIDTH>(number, |length| 0..length);
     }
 
     /// Appends a number, right-aligned.
-    pub(crate) fn right(&mut self, number: impl itoa::Integer, width: usize) {
-        let mut buffer = itoa::Buffer::new();
-        let digits = buffer.format(number);
-        let blanks = width.saturating_sub(digits.len());
-        self.0.resize(self.0.len() + blanks, b' ');
-        self.text(digits);
+    pub(crate) fn right<const WIDTH: usize>(&mut self, number: u64) {
+        self.aligned::<WIDTH>(number, |length| WIDTH - length..WIDTH);
+    }
+
+    /// Appends a field whose width the compiler knows: listings are made of such.
+    #[inline]
+    fn aligned<const WIDTH: usize>(
+        &mut self,
+        number: u64,
+        place: impl FnOnce(usize) -> Range<usize>,
+    ) {
+        let length = number.checked_ilog10().unwrap_or(0) as usize + 1;
+        if length > WIDTH {
+            return self.number(number);
+        }
+        let mut field = [b' '; WIDTH];
+        let mut rest = number;
+        for byte in field[place(length)].iter_mut().rev() {
+            *byte = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        self.0.extend_from_slice(&field);
     }
 
     /// Appends a text, left-aligned.
@@ -142,12 +183,17 @@ impl Line {
     }
 
     fn ipv4(&mut self, address: Ipv4Addr) {
-        let [a, b, c, d] = address.octets();
-        for octet in [a, b, c] {
-            self.number(octet);
-            self.byte(b'.');
+        let start = self.0.len();
+        let mut text = [0; 16];
+        let mut length = 0;
+        for octet in address.octets() {
+            let (digits, count) = OCTETS[usize::from(octet)];
+            text[length..length + 4].copy_from_slice(&digits);
+            length += usize::from(count);
         }
-        self.number(d);
+        // All of it has a length that the compiler knows.
+        self.0.extend_from_slice(&text);
+        self.0.truncate(start + length - 1);
     }
 }
 
@@ -158,10 +204,35 @@ mod tests {
     #[test]
     fn alignment() {
         let mut line = Line::default();
-        line.left(5_u32, 4);
-        line.right(123_u64, 5);
-        line.right(123_456_u64, 5);
-        line.left(1_234_567_u32, 4);
+        line.left::<4>(5);
+        line.right::<5>(123);
+        line.right::<5>(123_456);
+        line.left::<4>(1_234_567);
         assert_eq!(line.bytes(), b"5     1231234561234567");
+        line.clear();
+        for number in [0, 9, 10, 999, 1000, u64::MAX] {
+            line.right::<3>(number);
+            line.byte(b'|');
+            line.left::<3>(number);
+            line.byte(b'\n');
+        }
+        let text = "  0|0  \n  9|9  \n 10|10 \n999|999\n1000|1000\n";
+        let text = format!("{text}18446744073709551615|18446744073709551615\n");
+        assert_eq!(line.bytes(), text.as_bytes());
+    }
+
+    #[test]
+    fn every_octet_at_every_place() {
+        for octet in 0..=255 {
+            for address in
+                [[octet, 0, 0, 1], [1, octet, 255, 0], [9, 99, octet, 10], [0, 1, 2, octet]]
+            {
+                let address = Ipv4Addr::from(address);
+                let mut line = Line::default();
+                line.byte(b'[');
+                line.ipv4(address);
+                assert_eq!(line.bytes(), format!("[{address}").as_bytes());
+            }
+        }
     }
 }

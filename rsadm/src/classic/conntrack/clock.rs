@@ -26,7 +26,7 @@ pub(super) fn push_date(line: &mut Line, nanoseconds: u64) {
     line.byte(b' ');
     line.text(MONTHS[usize::from(time.month().unsigned_abs()).saturating_sub(1) % 12]);
     line.byte(b' ');
-    line.right(time.day(), 2);
+    line.right::<2>(time.day().unsigned_abs().into());
     line.byte(b' ');
     line.two_digits(time.hour().unsigned_abs());
     line.byte(b':');

@@ -42,7 +42,7 @@ pub fn expectations(line: &mut Line, statistics: &CpuExpectationStatistics) {
 
 fn push_cpu(line: &mut Line, cpu: u16) {
     line.text("cpu=");
-    line.left(cpu, 4);
+    line.left::<4>(cpu.into());
     line.byte(b'\t');
 }
 

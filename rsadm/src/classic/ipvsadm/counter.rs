@@ -16,13 +16,13 @@ impl Line {
             100_000_000_000_000.. => (1_000_000_000_000, Some(b'T')),
         };
         match suffix {
-            None if counter < 100_000_000 => self.right(counter, 9),
+            None if counter < 100_000_000 => self.right::<9>(counter),
             None => {
                 self.byte(b' ');
                 self.number(counter);
             }
             Some(suffix) => {
-                self.right(counter / divisor, 8);
+                self.right::<8>(counter / divisor);
                 self.byte(suffix);
             }
         }

@@ -50,31 +50,24 @@ impl Format {
                     statistics.rates.outgoing_packets,
                 ] {
                     line.byte(b' ');
-                    line.right(rate, 8);
+                    line.right::<8>(rate);
                 }
                 line.counter(statistics.rates.incoming_bytes, *exact);
                 line.counter(statistics.rates.outgoing_bytes, *exact);
             }
             Columns::Thresholds => {
-                let (active, inactive) = connections(entry);
-                for number in
-                    [destination.upper_threshold, destination.lower_threshold, active, inactive]
-                {
+                for threshold in [destination.upper_threshold, destination.lower_threshold] {
                     line.byte(b' ');
-                    line.left(number, 10);
+                    line.left::<10>(threshold.into());
                 }
+                push_connections(line, connections(entry));
             }
             Columns::PersistentConnections => {
-                let (active, inactive) = connections(entry);
-                for (number, width) in [
-                    (destination.weight, 9),
-                    (entry.persistent_connections, 11),
-                    (active, 10),
-                    (inactive, 10),
-                ] {
-                    line.byte(b' ');
-                    line.left(number, width);
-                }
+                line.byte(b' ');
+                line.left::<9>(destination.weight.into());
+                line.byte(b' ');
+                line.left::<11>(entry.persistent_connections.into());
+                push_connections(line, connections(entry));
             }
         }
         line.byte(b'\n');
@@ -118,25 +111,28 @@ fn plain(line: &mut Line, method: ForwardingMethod, weight: u32, connections: (u
     weight_and_connections(line, weight, connections);
 }
 
-fn weight_and_connections(line: &mut Line, weight: u32, (active, inactive): (u32, u32)) {
+fn weight_and_connections(line: &mut Line, weight: u32, connections: (u32, u32)) {
     line.byte(b' ');
-    line.left(weight, 6);
+    line.left::<6>(weight.into());
+    push_connections(line, connections);
+}
+
+fn push_connections(line: &mut Line, (active, inactive): (u32, u32)) {
     line.byte(b' ');
-    line.left(active, 10);
+    line.left::<10>(active.into());
     line.byte(b' ');
-    line.left(inactive, 10);
+    line.left::<10>(inactive.into());
 }
 
 fn push_method(line: &mut Line, method: ForwardingMethod) {
-    let start = line.len();
-    line.text(match method {
-        ForwardingMethod::MASQUERADE => "Masq",
-        ForwardingMethod::LOCAL => "Local",
-        ForwardingMethod::TUNNEL => "Tunnel",
-        ForwardingMethod::ROUTE => "Route",
-        _ => "?",
-    });
-    line.pad(start, 7);
+    let name: &[u8; 7] = match method {
+        ForwardingMethod::MASQUERADE => b"Masq   ",
+        ForwardingMethod::LOCAL => b"Local  ",
+        ForwardingMethod::TUNNEL => b"Tunnel ",
+        ForwardingMethod::ROUTE => b"Route  ",
+        _ => b"?      ",
+    };
+    line.raw(name);
 }
 
 /// Appends the column of the encapsulation.

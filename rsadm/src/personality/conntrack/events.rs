@@ -190,9 +190,9 @@ fn push_precise_time(line: &mut Line, nanoseconds: u64) {
 /// The same of an event on an expectation: filled with blanks, not with zeros.
 fn push_plain_time(line: &mut Line, nanoseconds: u64) {
     line.byte(b'[');
-    line.left(nanoseconds / 1_000_000_000, 8);
+    line.left::<8>(nanoseconds / 1_000_000_000);
     line.byte(b'.');
-    line.left(nanoseconds / 1000 % 1_000_000, 6);
+    line.left::<6>(nanoseconds / 1000 % 1_000_000);
     line.text("]\t");
 }
 
