@@ -3,14 +3,23 @@
 use std::{
     fs::{self, File},
     os::fd::AsFd as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     thread,
 };
 
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use rustix::{
+    mount::{UnmountFlags, mount_bind, unmount},
+    thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space},
+};
 
-use crate::{Context, Error, Result, process};
+use crate::{
+    Context, Error, Result,
+    process::{self, Captured},
+};
+
+/// Where `ip netns` keeps the files of namespaces.
+const FOLDER: &str = "/run/netns";
 
 /// A network namespace with a name, as `ip netns` keeps them. Deleted when dropped.
 #[derive(Debug)]
@@ -21,10 +30,19 @@ pub struct Namespace {
 impl Namespace {
     /// Makes a fresh namespace with its loopback up.
     pub fn new(name: &str) -> Result<Self> {
-        let mut add = Command::new("ip");
-        process::capture(add.args(["netns", "add", name]))?.success()?;
+        let path = Path::new(FOLDER).join(name);
+        fs::create_dir_all(FOLDER).context(|| format!("cannot make {FOLDER}"))?;
+        File::create_new(&path).context(|| format!("cannot make {}", path.display()))?;
+        // From here on it is removed when something fails.
         let namespace = Self { name: name.to_owned() };
-        namespace.ip(&["link", "set", "lo", "up"])?;
+        on_a_thread(|| {
+            #[expect(deprecated, reason = "only sharing of file descriptors makes it unsafe")]
+            rustix::thread::unshare(UnshareFlags::NEWNET)
+                .and_then(|()| mount_bind("/proc/thread-self/ns/net", &path))
+                .context(|| format!("cannot make the network namespace {name}"))?;
+            let mut up = Command::new("ip");
+            process::capture(up.args(["link", "set", "lo", "up"]))?.success().map(drop)
+        })?;
         Ok(namespace)
     }
 
@@ -35,7 +53,7 @@ impl Namespace {
 
     /// Its file.
     pub fn path(&self) -> PathBuf {
-        PathBuf::from("/run/netns").join(&self.name)
+        Path::new(FOLDER).join(&self.name)
     }
 
     /// A command that will run in the namespace.
@@ -43,6 +61,12 @@ impl Namespace {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name]).arg(program);
         command
+    }
+
+    /// Runs a program in the namespace, with this on its standard input, and keeps what it says.
+    pub fn capture(&self, command: &mut Command, input: impl AsRef<[u8]>) -> Result<Captured> {
+        let input = input.as_ref();
+        self.enter(|| process::capture_with(command, input))
     }
 
     /// Runs `ip ARGUMENTS` in the namespace.
@@ -73,20 +97,26 @@ impl Namespace {
     pub fn enter<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         let path = self.path();
         let file = File::open(&path).context(|| format!("cannot open {}", path.display()))?;
-        thread::scope(|scope| {
-            let inside = scope.spawn(|| {
-                move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))
-                    .context(|| format!("cannot enter {}", path.display()))?;
-                work()
-            });
-            inside.join().unwrap_or_else(|_| Err(Error::new("the thread in the namespace died")))
+        on_a_thread(|| {
+            move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))
+                .context(|| format!("cannot enter {}", path.display()))?;
+            work()
         })
     }
 }
 
+/// Namespaces are a thread's own: the caller's stays as it is.
+fn on_a_thread<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    thread::scope(|scope| {
+        let inside = scope.spawn(work);
+        inside.join().unwrap_or_else(|_| Err(Error::new("the thread in the namespace died")))
+    })
+}
+
 impl Drop for Namespace {
     fn drop(&mut self) {
-        let mut delete = Command::new("ip");
-        drop(process::capture(delete.args(["netns", "delete", &self.name])));
+        let path = self.path();
+        let _ = unmount(&path, UnmountFlags::DETACH);
+        let _ = fs::remove_file(path);
     }
 }
