@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use testbed::harness::{Case, Context, Failure, Need, Outcome};
-use testbed::lab::Lab;
+use testbed::lab::{Lab, Variant};
 use testbed::process::Captured;
 
 type Result<T> = std::result::Result<T, Failure>;
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 fn reads_like_the_cluster(ctx: &Context) -> Outcome {
     symlink(env!("CARGO_BIN_EXE_rsadm"), "/run/ipvsadm")?;
     symlink(env!("CARGO_BIN_EXE_rsadm"), "/run/conntrack")?;
-    let lab = Lab::build()?;
+    let lab = Lab::build(Variant::Vxlan)?;
     table_reads(ctx, "0")?;
     lab.send_traffic()?;
     let ours = [env!("CARGO_BIN_EXE_rsadm"), "ipvs", "connections", "-n"];

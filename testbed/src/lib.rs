@@ -7,7 +7,7 @@
 //! - [`kernels`] and [`tools`] say which: kernels to boot, and the tools to compare with;
 //!   [`ldirectord`] is a daemon that drives ipvsadm;
 //! - [`boot`] boots a kernel around one command, [`guest`] is the first process inside it;
-//! - [`lab`] builds the two-node cluster inside, [`http`] answers in its pods;
+//! - [`lab`] builds the cluster inside, [`http`] and [`udp`] answer in its pods;
 //! - [`mod@bench`] measures in such a kernel;
 //! - [`harness`] is what a kernel test is written with, [`suites`] runs many such tests.
 
@@ -26,6 +26,7 @@ mod packages;
 pub mod process;
 pub mod suites;
 pub mod tools;
+pub mod udp;
 
 pub use error::{Context, Error, Result};
 pub use layout::Layout;

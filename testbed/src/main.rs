@@ -2,7 +2,11 @@
 
 use std::{path::Path, process::ExitCode};
 
-use testbed::{Context as _, Error, Result, bench, boot, guest, lab::Lab, suites};
+use testbed::{
+    Context as _, Error, Result, bench, boot, guest,
+    lab::{Fault, Lab},
+    suites,
+};
 
 fn main() -> ExitCode {
     if guest::is_first_process() {
@@ -22,13 +26,7 @@ fn run(arguments: &[String]) -> Result<i32> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["watch", file] => boot::watch(Path::new(file)).map(|()| 0),
-        ["lab"] => Lab::build()?.tour().map(|()| 0),
-        ["lab", node, command @ ..] => {
-            let node = node.parse().context(|| format!("no node {node}"))?;
-            let lab = Lab::build()?;
-            lab.send_traffic()?;
-            lab.run(node, &command.iter().map(|&word| word.to_owned()).collect::<Vec<_>>())
-        }
+        ["lab", variant, faults, rest @ ..] => lab(variant, faults, rest),
         ["bench", table, rsadm, peer] => {
             bench::main(table, Path::new(rsadm), Path::new(peer)).map(|()| 0)
         }
@@ -39,4 +37,20 @@ fn run(arguments: &[String]) -> Result<i32> {
         ["suites", list, filter @ ..] => suites::run(list, filter),
         _ => Err(Error::new("started by `cargo xtask`, not by hand")),
     }
+}
+
+/// The tour of a lab, or a command on a node of it; with faults, whose names have commas between.
+fn lab(variant: &str, faults: &str, rest: &[&str]) -> Result<i32> {
+    let variant = variant.parse().map_err(|error: String| Error::new(error))?;
+    let faults = faults.split(',').filter(|name| !name.is_empty()).map(Fault::find);
+    let faults = faults.collect::<std::result::Result<Vec<_>, _>>().map_err(Error::new)?;
+    let mut lab = Lab::build(variant)?;
+    let [node, command @ ..] = rest else {
+        lab.tour(&faults)?;
+        return Ok(0);
+    };
+    let node = node.parse().context(|| format!("no node {node}"))?;
+    lab.send_traffic()?;
+    lab.break_aloud(&faults)?;
+    lab.run(node, &command.iter().map(|&word| word.to_owned()).collect::<Vec<_>>())
 }

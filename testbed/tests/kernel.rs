@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    net::{Ipv4Addr, SocketAddrV4},
+    net::{IpAddr, Ipv4Addr, SocketAddrV4},
     process::{Command, ExitCode},
     thread,
     time::Duration,
@@ -11,7 +11,7 @@ use std::{
 use testbed::{
     harness::{Case, Context, Need, Outcome},
     http,
-    lab::Lab,
+    lab::{Lab, Variant},
 };
 
 /// Set where this program shows how cases may end, for a case to look at.
@@ -141,10 +141,12 @@ fn namespace_is_fresh(ctx: &Context) -> Outcome {
 
 fn loopback_answers(ctx: &Context) -> Outcome {
     let address = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 7), 8080);
-    http::serve(address, "here\n")?;
-    let from = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 9), 0);
+    let server = http::serve(address, "here\n")?;
+    let from = IpAddr::from([127, 0, 0, 9]);
     ctx.equal("from any address", "here\n", http::get(address, None)?.as_str());
     ctx.equal("from a chosen one", "here\n", http::get(address, Some(from))?.as_str());
+    drop(server);
+    ctx.check("refused when it has ended", http::get(address, None).is_err());
     Ok(())
 }
 
@@ -187,7 +189,7 @@ TCP  10.243.21.14:8880 rr
   -> 10.244.5.23:80               Masq    1      0          0
   -> 10.244.5.24:80               Masq    1      0          0
 ";
-    let lab = Lab::build()?;
+    let lab = Lab::build(Variant::Vxlan)?;
     for node in ["node120", "node121"] {
         let listed = ctx.out("ip", ["netns", "exec", node, "ipvsadm", "-Ln"])?;
         let rows = listed.lines().skip(3).map(|line| format!("{}\n", line.trim_end()));
@@ -206,7 +208,7 @@ TCP  10.243.21.14:8880 rr
 
 /// The flow of the scenario: to the service's address and back to the overlay's.
 fn lab_masquerades(ctx: &Context) -> Outcome {
-    let lab = Lab::build()?;
+    let lab = Lab::build(Variant::Vxlan)?;
     if !lab.masquerades() {
         return ctx.fail("the lab did not set the rule up");
     }

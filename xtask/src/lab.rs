@@ -1,4 +1,4 @@
-//! `cargo xtask lab`: the two-node cluster on a kernel, to look at.
+//! `cargo xtask lab`: the cluster on a kernel, to look at.
 
 use std::{
     io::{self, IsTerminal as _},
@@ -8,6 +8,7 @@ use std::{
 use testbed::{
     Error, Layout, Result,
     boot::{Boot, Job, require_root, run_on_host},
+    lab::{Fault, Variant},
     tools::Tools,
 };
 
@@ -18,8 +19,14 @@ pub(crate) struct Arguments {
     /// Which kernel: 6.1, 6.12, 7.2, or host (the running one: root, ip_vs)
     #[arg(long, default_value = "6.12", value_parser = choice)]
     kernel: Choice,
+    /// Which cluster: vxlan, three-nodes, ipv6, direct, dr, udp (docs/lab.md says what they are)
+    #[arg(long, value_name = "NAME", default_value_t = Variant::Vxlan)]
+    variant: Variant,
+    /// Break this once all is well (docs/lab.md lists the faults)
+    #[arg(long = "break", value_name = "FAULT", value_delimiter = ',', value_parser = Fault::find)]
+    faults: Vec<&'static Fault>,
     /// On which node a command or a shell runs
-    #[arg(long, default_value_t = 120, value_parser = node)]
+    #[arg(long, default_value_t = 120)]
     node: u8,
     /// Give a shell on the node
     #[arg(long, conflicts_with = "command")]
@@ -29,16 +36,13 @@ pub(crate) struct Arguments {
     command: Vec<String>,
 }
 
-fn node(text: &str) -> std::result::Result<u8, String> {
-    match text {
-        "120" => Ok(120),
-        "121" => Ok(121),
-        _ => Err("the lab has the nodes 120 and 121".into()),
-    }
-}
-
 pub(crate) fn run(arguments: &Arguments) -> Result<i32> {
     let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    for fault in &arguments.faults {
+        if let Some(lack) = fault.lacks_in(arguments.variant) {
+            return Err(Error::new(lack));
+        }
+    }
     if arguments.shell && !on_terminal {
         return Err(Error::new("--shell needs a terminal; to run a command: lab -- COMMAND"));
     }
@@ -72,7 +76,8 @@ impl Arguments {
     }
 
     fn job(&self, layout: &Layout, tools: Option<&Tools>) -> Result<Job> {
-        let mut words = vec!["lab".to_owned()];
+        let faults: Vec<_> = self.faults.iter().map(|fault| fault.name).collect();
+        let mut words = vec!["lab".to_owned(), self.variant.to_string(), faults.join(",")];
         if self.shell {
             words.extend([self.node.to_string(), shell().display().to_string()]);
         } else if !self.command.is_empty() {

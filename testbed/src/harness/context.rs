@@ -165,6 +165,12 @@ impl Context {
         Ok(process::capture(command.args(arguments))?.success()?.out())
     }
 
+    /// Gives the calling thread, and what it starts, a network namespace and a `/run` of its own,
+    /// as the case has.
+    pub fn isolate() -> Result<()> {
+        super::runner::isolate()
+    }
+
     /// Makes another namespace, with a name that `ip netns` knows too.
     pub fn namespace(&self, name: &str) -> Result<Namespace> {
         Namespace::new(name)

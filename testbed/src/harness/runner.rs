@@ -166,7 +166,7 @@ fn run(case: &Case, ctx: &Context) -> Outcome {
 }
 
 /// A fresh network namespace with its loopback up, and an empty `/run`.
-fn isolate() -> Result<()> {
+pub(super) fn isolate() -> Result<()> {
     #[expect(deprecated, reason = "only sharing of file descriptors makes it unsafe")]
     rustix::thread::unshare(UnshareFlags::NEWNET | UnshareFlags::NEWNS)
         .context(|| "cannot make a network namespace".into())?;

@@ -1,4 +1,4 @@
-//! The lab: two nodes of a cluster with an overlay, a service, and the pods behind it.
+//! The lab: nodes of a cluster with an overlay, a service, and the pods behind it.
 //!
 //! ```text
 //! node120  172.16.20.120                       node121  172.16.20.121
@@ -9,12 +9,20 @@
 //!   flannel.1   10.244.5.0/32  ---- VXLAN 1, UDP 8472 ----  flannel.1  10.244.3.0/32
 //! ```
 //!
-//! Every node and every pod is a network namespace; the web servers of the pods are threads of
-//! this process. All of it ends with the process and its namespaces.
+//! That is [`Variant::Vxlan`]; the others change one thing each. Every node and every pod is a
+//! network namespace, and so is the switch between the nodes; the servers of the pods are threads
+//! of this process. All of it ends with the process and its namespaces.
+//!
+//! A [`Fault`] breaks one thing on purpose, [`Lab::probe`] tells what still answers, and
+//! [`Lab::capture`] what passed between the nodes.
 
+mod capture;
 mod cluster;
+mod fault;
 mod node;
+mod overlay;
 mod traffic;
+mod variant;
 
 use std::{
     path::Path,
@@ -22,49 +30,74 @@ use std::{
 };
 
 use crate::{Context, Error, Result, namespace::Namespace, process};
-use cluster::NODES;
-use node::Node;
+use cluster::Cluster;
+
+pub use capture::{Frame, Ip, Mac, Transport, Vxlan};
+pub use fault::{Asked, Effect, Fault, How, LARGE, Loss, Lost};
+pub use node::{Node, Pod};
+pub use traffic::{Flows, Probe, Source};
+pub use variant::Variant;
 
 /// What the tour shows, on node 120.
 const TOUR: [&str; 4] = [
     "rsadm ipvs list -n",
     "rsadm ipvs connections -n",
-    "rsadm conntrack list -p tcp --dport 8880",
-    "rsadm conntrack list --service tcp://10.243.21.14:8880",
+    "rsadm conntrack list -p {protocol} --dport {port}",
+    "rsadm conntrack list --service {service}",
 ];
 
 /// What it shows on node 121, where the client is.
-const CLIENTS_TOUR: &str = "rsadm conntrack list -p tcp -s 10.244.3.10";
+const CLIENTS_TOUR: &str = "rsadm conntrack list -p {protocol} -s {client}";
 
 /// The running lab.
 #[derive(Debug)]
 pub struct Lab {
-    nodes: [Node; 2],
+    variant: Variant,
+    cluster: Cluster,
+    nodes: Vec<Node>,
+    switch: Namespace,
     masquerades: bool,
 }
 
 impl Lab {
     /// Builds the cluster in the caller's namespace, which should be a fresh one.
-    pub fn build() -> Result<Self> {
+    ///
+    /// Nothing has passed through it yet: [`send_traffic`](Self::send_traffic) checks that
+    /// everything is answered.
+    pub fn build(variant: Variant) -> Result<Self> {
         if !Path::new("/proc/net/ip_vs").exists() {
             return Err(Error::new(
                 "this kernel has no IPVS and `modprobe ip_vs` found none: choose one to boot, \
                  `--kernel 6.12`",
             ));
         }
-        let namespaces = [Namespace::new(NODES[0].name)?, Namespace::new(NODES[1].name)?];
-        node::connect(&namespaces)?;
-        let [first, second] = namespaces;
-        let nodes =
-            [Node::build(first, NODES[0], NODES[1])?, Node::build(second, NODES[1], NODES[0])?];
+        let cluster = variant.cluster();
+        let nodes = cluster.nodes.iter().map(|&plan| Node::new(cluster, plan));
+        let mut nodes = nodes.collect::<Result<Vec<_>>>()?;
+        let switch = overlay::connect(&nodes)?;
         let masquerades = nodes[0].can_masquerade();
-        for node in &nodes {
+        for node in &mut nodes {
+            node.build()?;
             node.add_service()?;
             if masquerades {
                 node.masquerade()?;
             }
         }
-        Ok(Self { nodes, masquerades })
+        let lab = Self { variant, cluster, nodes, switch, masquerades };
+        if let Some(address) = lab.node_asks_from() {
+            let why = if masquerades {
+                "the pods own the service's address"
+            } else {
+                "this kernel has no NAT and no masquerade rule"
+            };
+            eprintln!("{why}: {} asks from its bridge {address}", lab.nodes[0].name());
+        }
+        Ok(lab)
+    }
+
+    /// Which one it is.
+    pub fn variant(&self) -> Variant {
+        self.variant
     }
 
     /// Whether the kernel does the NAT that kube-proxy's rule asks for.
@@ -72,31 +105,67 @@ impl Lab {
         self.masquerades
     }
 
-    /// Shows the tables before and after traffic.
-    pub fn tour(&self) -> Result<()> {
+    /// Its nodes, the one that asks first, and the client's second.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The pod that asks.
+    pub fn client(&self) -> &Pod {
+        let pods = self.nodes[1].pods();
+        pods.iter().find(|pod| pod.is_client()).unwrap_or(&pods[0])
+    }
+
+    /// The service as rsadm's command line takes it: `tcp://10.243.21.14:8880`.
+    pub fn service(&self) -> String {
+        self.cluster.service_name()
+    }
+
+    /// Shows the tables before and after traffic, which breaks on the faults if there are any.
+    pub fn tour(&mut self, faults: &[&Fault]) -> Result<()> {
         show("the service table", &self.nodes[0], TOUR[0])?;
         self.send_traffic()?;
+        self.break_aloud(faults)?;
         for line in TOUR {
-            show("after the requests", &self.nodes[0], line)?;
+            show("after the requests", &self.nodes[0], &self.filled(line))?;
         }
-        show("the client's requests", &self.nodes[1], CLIENTS_TOUR)
+        show("the client's requests", &self.nodes[1], &self.filled(CLIENTS_TOUR))
     }
 
-    /// Asks the service often enough to reach every pod, and checks that all of them answered.
-    pub fn send_traffic(&self) -> Result<()> {
-        traffic::from_node(&self.nodes[0], self.masquerades)?;
-        traffic::from_client(&self.nodes[1])
+    /// Makes faults, and says what was done and what becomes of traffic.
+    pub fn break_aloud(&mut self, faults: &[&Fault]) -> Result<()> {
+        for fault in faults {
+            eprintln!("\n{}: {}", fault.name, fault.done);
+            for line in self.inject(fault)? {
+                eprintln!("  {line}");
+            }
+        }
+        if !faults.is_empty() {
+            for (source, probe) in [Source::Node, Source::Client].iter().zip(self.probe_both(0)?) {
+                eprintln!("{} asked {}: {probe}", self.who(*source), self.service());
+            }
+        }
+        Ok(())
     }
 
-    /// Runs a command on the node of this number (120 or 121) and answers its exit status.
+    fn filled(&self, line: &str) -> String {
+        let service = self.cluster.service();
+        line.replace("{protocol}", self.cluster.protocol.name())
+            .replace("{port}", &service.port().to_string())
+            .replace("{service}", &self.service())
+            .replace("{client}", &self.client().address().to_string())
+    }
+
+    /// Runs a command on the node of this number and answers its exit status.
     pub fn run(&self, node: u8, command: &[String]) -> Result<i32> {
         let Some((program, arguments)) = command.split_first() else {
             return Err(Error::new("no command to run"));
         };
-        let node =
-            self.nodes.iter().find(|candidate| candidate.number() == node).ok_or_else(|| {
-                Error::new(format!("the lab has no node {node}: it has 120 and 121"))
-            })?;
+        let found = self.nodes.iter().find(|candidate| candidate.number() == node);
+        let node = found.ok_or_else(|| {
+            let numbers: Vec<_> = self.nodes.iter().map(|node| node.number().to_string()).collect();
+            Error::new(format!("the lab has no node {node}: it has {}", numbers.join(", ")))
+        })?;
         let status = node
             .command(program)
             .args(arguments)
