@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipvs::{Connection, ServiceKey, ServiceTable, Sysctls, Timeouts};
+use ipvs::{Connection, Daemon, Info, ServiceKey, ServiceTable, Sysctls, Timeouts};
 use serde::{Deserialize, Serialize};
 
 use crate::Part;
@@ -10,11 +10,16 @@ use crate::Part;
 /// The virtual services of a node, and how they are treated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Balancer {
-    /// Services with their destinations.
+    /// Version, and size of the connection table.
+    pub info: Option<Info>,
+    /// Services with their destinations, in the kernel's order.
     pub services: Vec<ServiceTable>,
     /// Connections, if they were asked for.
     #[serde(default)]
     pub connections: Part<Vec<Connection>>,
+    /// Synchronisation daemons.
+    #[serde(default)]
+    pub daemons: Vec<Daemon>,
     /// Timeouts.
     pub timeouts: Option<Timeouts>,
     /// The sysctls `net.ipv4.vs.*`.

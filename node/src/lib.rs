@@ -8,7 +8,9 @@
 mod address;
 mod balancer;
 mod code;
+mod collect;
 mod doctor;
+mod error;
 mod link;
 mod listener;
 mod lookup;
@@ -21,11 +23,15 @@ mod rule;
 mod snapshot;
 mod stage;
 mod tracking;
+mod uapi;
+mod wire;
 
 pub use address::{Address, AddressFlags, Scope};
 pub use balancer::Balancer;
 pub use code::{Code, ParseCodeError};
+pub use collect::{Collector, Flows};
 pub use doctor::{Doubt, Finding, Report, Severity, doctor};
+pub use error::{Error, Result};
 pub use link::{Bridge, BridgePort, Link, LinkCounters};
 pub use listener::Listener;
 pub use lookup::{Decision, Query, Refusal, Router, Way};

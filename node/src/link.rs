@@ -104,6 +104,10 @@ pub struct LinkCounters {
     pub rx_dropped: u64,
     /// Packets dropped instead of sent; of a VXLAN device those without an entry.
     pub tx_dropped: u64,
+    /// Collisions; of a VXLAN device packets whose route leads back into it.
+    pub collisions: u64,
+    /// Packets received with a wrong frame; of a VXLAN device with congestion marks that contradict.
+    pub rx_frame_errors: u64,
     /// Packets dropped for want of a carrier, or of a route for the outer packet.
     pub tx_carrier_errors: u64,
     /// Packets dropped because nobody on this host wanted them. Linux 4.6.

@@ -1,5 +1,7 @@
 //! Parts of a snapshot that may be missing, for a reason.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// What was read, or why it was not. What is unknown is never taken for empty.
@@ -13,6 +15,11 @@ pub enum Part<T> {
 }
 
 impl<T> Part<T> {
+    /// What was read, or the text of why it was not.
+    pub fn of<E: fmt::Display>(result: Result<T, E>) -> Self {
+        result.map_or_else(|error| Self::Unknown(error.to_string()), Self::Read)
+    }
+
     /// What was read.
     pub const fn get(&self) -> Option<&T> {
         match self {

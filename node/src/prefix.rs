@@ -54,6 +54,11 @@ impl Prefix {
         self.length
     }
 
+    /// The family of its addresses.
+    pub fn family(&self) -> Family {
+        Family::of(self.address)
+    }
+
     /// Whether it has one address only.
     pub fn is_host(&self) -> bool {
         self.length == bits(self.address)

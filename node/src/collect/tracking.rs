@@ -1,0 +1,56 @@
+//! Connection tracking.
+
+use std::path::Path;
+
+use conntrack::{Client, Filter, Flow, Sysctls};
+use rsadm_netlink::Namespace;
+
+use super::{Flows, presence};
+use crate::{Part, Tracking};
+
+/// Flows that end and begin while the table is read make no difference; a resized table does.
+const MOST_PASSES: usize = 3;
+
+/// Reads sysctls, statistics and, if they are asked for, flows.
+pub(super) fn read(flows: &Flows, remarks: &mut Vec<String>) -> Part<Tracking> {
+    if !Path::new("/proc/sys/net/netfilter/nf_conntrack_max").exists() {
+        return Part::Unknown("the kernel has not loaded connection tracking".to_owned());
+    }
+    let sysctls = match Sysctls::read(&Namespace::Current) {
+        Ok(sysctls) => sysctls,
+        Err(error) => return Part::Unknown(error.to_string()),
+    };
+    let mut tracking = Tracking { sysctls, statistics: Part::default(), flows: Part::default() };
+    if !presence::can_ask("nf_conntrack_netlink") {
+        let reason = || "the module nf_conntrack_netlink is not loaded".to_owned();
+        tracking.statistics = Part::Unknown(reason());
+        if !matches!(flows, Flows::None) {
+            tracking.flows = Part::Unknown(reason());
+        }
+        return Part::Read(tracking);
+    }
+    let statistics = Client::connect().and_then(|mut client| client.statistics());
+    tracking.statistics = Part::of(statistics);
+    let everything = Filter::new();
+    let filter = match flows {
+        Flows::None => return Part::Read(tracking),
+        Flows::All => &everything,
+        Flows::Matching(filter) => filter,
+    };
+    tracking.flows = Part::of(list(filter, remarks));
+    Part::Read(tracking)
+}
+
+fn list(filter: &Filter, remarks: &mut Vec<String>) -> conntrack::Result<Vec<Flow<'static>>> {
+    let mut client = Client::connect()?;
+    let buckets = || Sysctls::read(&Namespace::Current).ok().and_then(|now| now.buckets());
+    for _ in 0..MOST_PASSES {
+        let before = buckets();
+        let flows = client.flows(filter)?.to_vec()?;
+        if buckets() == before {
+            return Ok(flows);
+        }
+    }
+    remarks.push("flows may be missing: the table was resized during every reading".to_owned());
+    client.flows(filter)?.to_vec()
+}
