@@ -8,7 +8,8 @@ use crate::subscription::{RECEIVE_BUFFER, listening};
 use crate::verbs::{Cursor, Flushed, Reading, Verbs};
 use crate::{
     Capabilities, Change, Entry, EntryFilter, EntryQuery, Error, Link, LinkConfig, MulticastEntry,
-    Neighbour, Nexthop, Report, Request, Result, RouterPort, Sync, SyncReport, Verbatim, VniEntry,
+    Neighbour, Nexthop, Report, Request, Result, Route, RouterPort, Sync, SyncReport, Verbatim,
+    VniEntry,
 };
 
 /// How to open a client.
@@ -557,6 +558,29 @@ verbs! {
     /// ```
     #[doc(alias = "RTM_GETNEXTHOP")]
     nexthop(id: u32) -> Nexthop;
+
+    /// Routes of every table that leave through a link, or all.
+    ///
+    /// ```no_run
+    /// # let mut client = vxlan::Client::connect()?;
+    /// let link = client.link("flannel.1")?.index;
+    /// for route in client.routes(Some(link))? {
+    ///     println!("{route} by {:?}", route.gateway);
+    /// }
+    /// # Ok::<(), vxlan::Error>(())
+    /// ```
+    #[doc(alias = "RTM_GETROUTE")]
+    routes(link: Option<u32>) -> Vec<Route>;
+
+    /// The way that packets to an address take, if one does; through a link if one is given.
+    ///
+    /// ```no_run
+    /// # let mut client = vxlan::Client::connect()?;
+    /// println!("{:?}", client.route_to("172.16.20.121".parse()?, None)?.link);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "RTM_GETROUTE")]
+    route_to(address: IpAddr, link: Option<u32>) -> Route;
 
     /// Finds out what the kernel can do, by requests that change nothing; some need a VXLAN device
     /// to ask about.

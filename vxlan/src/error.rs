@@ -77,6 +77,10 @@ pub enum Request {
     ListNexthops,
     /// `RTM_GETNEXTHOP`.
     ReadNexthop(u32),
+    /// `RTM_GETROUTE` as a dump.
+    ListRoutes,
+    /// `RTM_GETROUTE` of an address.
+    FindRoute(IpAddr),
     /// Join multicast groups.
     Subscribe,
 }
@@ -116,6 +120,8 @@ impl fmt::Display for Request {
             Self::FlushMulticast(link) => write!(f, "flush multicast entries of link {link}"),
             Self::ListNexthops => f.write_str("list nexthops"),
             Self::ReadNexthop(id) => write!(f, "read nexthop {id}"),
+            Self::ListRoutes => f.write_str("list routes"),
+            Self::FindRoute(address) => write!(f, "find a route to {address}"),
             Self::Subscribe => f.write_str("subscribe to events"),
         }
     }
@@ -133,6 +139,8 @@ pub enum Reason {
     NoLink,
     /// `CAP_NET_ADMIN` in the network namespace's user namespace is missing.
     Permission,
+    /// No route leads there.
+    Unreachable,
     /// An address of the other family than the device's.
     OtherFamily,
     /// The device has as many entries as it may have.
@@ -184,6 +192,7 @@ impl fmt::Display for Refused {
             Reason::NotFound => f.write_str("there is none")?,
             Reason::NoLink => f.write_str("no such link")?,
             Reason::Permission => f.write_str("permission denied")?,
+            Reason::Unreachable => f.write_str("no route leads there")?,
             Reason::OtherFamily => {
                 f.write_str("the address is of another family than the device's")?;
             }
@@ -212,6 +221,7 @@ fn reason(errno: i32) -> Reason {
         Errno::NOENT => Reason::NotFound,
         Errno::NODEV | Errno::NXIO => Reason::NoLink,
         Errno::PERM | Errno::ACCESS => Reason::Permission,
+        Errno::NETUNREACH | Errno::HOSTUNREACH => Reason::Unreachable,
         Errno::AFNOSUPPORT => Reason::OtherFamily,
         Errno::NOSPC => Reason::Full,
         Errno::INVAL | Errno::RANGE => Reason::Invalid,

@@ -42,6 +42,9 @@ pub fn decode(payload: &[u8]) {
         let _ = (entry.to_string(), wire::multicast::put(&entry, RTM_NEWMDB, 0));
     }
     let _ = (wire::nexthop::nexthop(payload), wire::multicast::router_ports(payload));
+    for route in wire::route::routes(payload).unwrap_or_default() {
+        let _ = route.to_string();
+    }
     for kind in [RTM_NEWLINK, RTM_NEWNEIGH, RTM_GETNEIGH, RTM_NEWMDB, RTM_NEWNEXTHOP, RTM_NEWTUNNEL]
     {
         let _ = Event::decode(kind, payload);

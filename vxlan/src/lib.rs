@@ -24,6 +24,7 @@
 //!   nothing of. Here they are errors: [`Ignored`].
 //! - [`Client::apply`] carries out many [`Change`]s and knows what became of each;
 //!   [`Client::sync`] makes a device's entries what they are to be, with the smallest change.
+//! - A [`Route`] leads to a [`Neighbour`], whose address has an entry: the path of a packet.
 //! - An [`Event`] is what the kernel tells as it happens; lost events are a value, and a [`Watch`]
 //!   reads the table again and says what was missed.
 //! - An [`Error`] says what was asked and why it failed; [`Error::reason`] interprets the kernel's
@@ -50,6 +51,7 @@ mod mac;
 mod multicast;
 mod neighbour;
 mod nexthop;
+mod route;
 mod state;
 mod subscription;
 mod sync;
@@ -75,6 +77,7 @@ pub use mac::{Mac, ParseMacError};
 pub use multicast::{FilterMode, Group, MulticastEntry, RouterPort, Source};
 pub use neighbour::Neighbour;
 pub use nexthop::{Member, Nexthop};
+pub use route::Route;
 pub use rsadm_netlink::Namespace;
 pub use state::{CacheTimes, ExtendedFlags, Flags, State};
 pub use subscription::{Events, Groups, Subscription};

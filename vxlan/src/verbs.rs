@@ -14,8 +14,8 @@ use crate::uapi::*;
 use crate::view::View;
 use crate::{
     Change, Entry, EntryFilter, EntryQuery, Error, Event, EventKind, Ignored, Link, LinkConfig,
-    MulticastEntry, Neighbour, Nexthop, Reason, Refused, Report, Request, Result, RouterPort, Sync,
-    SyncReport, Verbatim, VniEntry, wire,
+    MulticastEntry, Neighbour, Nexthop, Reason, Refused, Report, Request, Result, Route,
+    RouterPort, Sync, SyncReport, Verbatim, VniEntry, wire,
 };
 
 /// How often a table that changes while it is read is read again, at most.
@@ -650,6 +650,33 @@ impl<T: Transport> Verbs<T> {
         let message = wire::nexthop::get(Some(id));
         let request = Request::ReadNexthop(id);
         only(collect(&mut self.reader, request, message, false, decode).await?, "nexthop")
+    }
+
+    // Routes.
+
+    pub(crate) async fn routes(&mut self, link: Option<u32>) -> Result<Vec<Route>> {
+        let mut found = Vec::new();
+        for family in [AF_INET, AF_INET6] {
+            let message = wire::route::list(family);
+            let decode = |reply: Reply<'_>, values: &mut Vec<Route>| {
+                values.extend(wire::route::routes(reply.payload)?);
+                Ok(())
+            };
+            let request = Request::ListRoutes;
+            found.extend(collect(&mut self.reader, request, message, true, decode).await?);
+        }
+        found.retain(|route: &Route| link.is_none() || link == route.link);
+        Ok(found)
+    }
+
+    pub(crate) async fn route_to(&mut self, address: IpAddr, link: Option<u32>) -> Result<Route> {
+        let message = wire::route::to(address, link);
+        let decode = |reply: Reply<'_>, values: &mut Vec<Route>| {
+            values.extend(wire::route::routes(reply.payload)?);
+            Ok(())
+        };
+        let request = Request::FindRoute(address);
+        only(collect(&mut self.reader, request, message, false, decode).await?, "route")
     }
 
     /// Runs a request whose refusal is the answer.

@@ -1,6 +1,7 @@
 //! A view of entries that stays true: events, and a new reading where some were lost.
 
 use std::collections::{HashMap, VecDeque};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rsadm_netlink::{Socket, Transport, now};
 
@@ -46,6 +47,13 @@ impl Watch<'_> {
     /// The next event that is there already, if there is one.
     pub fn try_next(&mut self) -> Result<Option<Event>> {
         now(self.inner.try_next())
+    }
+}
+
+/// Readable when there is an event.
+impl AsFd for Watch<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.events.transport().as_fd()
     }
 }
 

@@ -4,6 +4,7 @@
 pub(crate) mod link;
 pub(crate) mod multicast;
 pub(crate) mod nexthop;
+pub(crate) mod route;
 pub(crate) mod vni;
 
 #[cfg(test)]
