@@ -66,6 +66,11 @@ impl Link {
         self.flags.contains(LinkFlags::UP)
     }
 
+    /// Whether it is a VXLAN device that is steered from outside, one for all VNIs.
+    pub fn is_external(&self) -> bool {
+        self.vxlan.as_ref().is_some_and(|settings| settings.external == Some(true))
+    }
+
     /// What its entries mean where they say nothing.
     pub fn defaults(&self) -> Defaults {
         let settings = self.vxlan.as_ref();

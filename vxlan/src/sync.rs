@@ -91,7 +91,7 @@ fn change(is: &Entry, entry: Entry, changes: &mut Vec<Change>) {
     const WRITTEN: Flags = Flags::EXTERN_LEARN.union(Flags::ROUTER);
     let same = is.remote == entry.remote
         && is.nexthop_group == entry.nexthop_group
-        && is.state == entry.state
+        && is_same_state(is.state, entry.state)
         && is.flags & WRITTEN == entry.flags & WRITTEN;
     if same {
         return;
@@ -105,6 +105,11 @@ fn change(is: &Entry, entry: Entry, changes: &mut Vec<Change>) {
     } else {
         changes.push(Change::Replace(entry));
     }
+}
+
+/// Permanent is permanent, with the bit that bridge sets and flannel does not, and without.
+fn is_same_state(is: State, wanted: State) -> bool {
+    is == wanted || (is & wanted).contains(State::PERMANENT)
 }
 
 /// The entry without what the kernel does not show, because it is the device's own.

@@ -505,8 +505,7 @@ impl<T: Transport> Verbs<T> {
         let link = self.vxlan(sync.link, Request::ListEntries).await?;
         let current = self.read_entries(&EntryFilter::of(sync.link)).await?;
         let settings = link.vxlan.clone().unwrap_or_default();
-        let external = settings.external == Some(true);
-        Ok(sync.plan(&current.entries, link.defaults(), external, settings.group))
+        Ok(sync.plan(&current.entries, link.defaults(), link.is_external(), settings.group))
     }
 
     pub(crate) async fn sync(&mut self, sync: &Sync) -> Result<SyncReport> {

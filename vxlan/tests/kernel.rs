@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         case("vni_filters", vni_filters),
         case("multicast_entries", multicast),
         case("neighbours", neighbours),
+        case("routes_over_an_overlay", routes),
         case("probes_find_what_there_is", probes),
         case("tokio_has_the_same_verbs", tokio_has_the_same_verbs),
     ])
@@ -1019,6 +1020,56 @@ fn neighbours(ctx: &Context) -> Outcome {
     let error = client.neighbour(link, address("10.244.9.9"));
     ctx.check("no neighbour", error.is_err_and(|error| error.is_not_found()));
     refused("no link", client.neighbour(4711, v4.address), Reason::NoLink)?;
+    Ok(())
+}
+
+fn routes(ctx: &Context) -> Outcome {
+    let mut client = Client::connect()?;
+    let link = device(&mut client, "vx0", settings(7))?.index;
+    client.change_link(link, &LinkConfig { up: Some(true), ..LinkConfig::default() })?;
+    ctx.out("ip", "link add eth0 type veth peer name far".split(' '))?;
+    ctx.out("ip", "addr add 172.16.20.120/24 dev eth0".split(' '))?;
+    ctx.out("ip", "link set eth0 up".split(' '))?;
+    ctx.out("ip", "link set far up".split(' '))?;
+    let eth0 = client.link("eth0")?.index;
+    let lines = [
+        "route add 10.244.3.0/24 via 10.244.3.0 dev vx0 onlink",
+        "route add 10.250.0.0/16 table 100 nexthop via 10.244.3.0 dev vx0 onlink nexthop via \
+         172.16.20.9 dev eth0",
+        "-6 route add fd00:3::/64 via fe80::3 dev vx0",
+        "route add default via 172.16.20.1",
+        "route add blackhole 10.66.0.0/16",
+    ];
+    for line in lines {
+        ctx.out("ip", line.split_whitespace())?;
+    }
+    let over = client.routes(Some(link))?;
+    let shown: Vec<_> = over
+        .iter()
+        .filter(|route| route.gateway.is_some())
+        .map(|route| (route.to_string(), route.gateway, route.table))
+        .collect();
+    let gateway = Some(address("10.244.3.0"));
+    let expected = [
+        ("10.250.0.0/16".to_owned(), gateway, 100),
+        ("10.244.3.0/24".to_owned(), gateway, 254),
+        ("fd00:3::/64".to_owned(), Some(address("fe80::3")), 254),
+    ];
+    for route in &expected {
+        ctx.check(&format!("{route:?} in {shown:?}"), shown.contains(route));
+    }
+    ctx.equal("no others", &expected.len(), &shown.len());
+    let all = client.routes(None)?;
+    ctx.check("default", all.iter().any(|it| it.to_string() == "default" && it.is_unicast()));
+    let to = client.route_to(address("172.16.20.121"), None)?;
+    ctx.equal("the way to a neighbour", &(Some(eth0), None), &(to.link, to.gateway));
+    let to = client.route_to(address("192.0.2.1"), Some(eth0))?;
+    let router = Some(address("172.16.20.1"));
+    ctx.equal("the way by a router", &(Some(eth0), router), &(to.link, to.gateway));
+    ctx.check("the way home", client.route_to(address("172.16.20.120"), None)?.is_local());
+    let error = client.route_to(address("10.66.0.1"), None);
+    ctx.check("no way", error.is_err_and(|error| error.refused().is_some()));
+    refused("no way", client.route_to(address("fd77::1"), None), Reason::Unreachable)?;
     Ok(())
 }
 

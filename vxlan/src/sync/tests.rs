@@ -37,6 +37,14 @@ fn what_is_as_it_should_be_takes_no_change() {
 }
 
 #[test]
+fn permanent_is_permanent_whoever_wrote_it() {
+    let of_flannel = Entry { state: State::PERMANENT, ..entry(1, 1) };
+    assert_eq!(plan(&[of_flannel], &[entry(1, 1)]), []);
+    let fixed = Entry { state: State::STATIC, ..entry(1, 1) };
+    assert_eq!(plan(&[of_flannel], &[fixed]), [Change::Replace(fixed)]);
+}
+
+#[test]
 fn one_change_for_each_difference() {
     let current = [entry(1, 1), entry(2, 1), flooding(1), flooding(2)];
     let desired = [entry(1, 9), entry(3, 1), flooding(2), flooding(3)];

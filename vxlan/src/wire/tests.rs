@@ -52,6 +52,59 @@ fn what_is_cut_off_is_an_error_and_what_is_missing_too() {
     assert!(multicast::entries(&[0; 7]).is_err() && nexthop::nexthop(&[0; 8]).is_err());
 }
 
+/// `10.244.3.0/24 via 10.244.3.0 dev flannel.1 onlink`, of table main, from a kernel.
+#[rustfmt::skip]
+const ROUTE: [u8; 44] = [
+    2, 24, 0, 0, 254, 3, 0, 1, 4, 0, 0, 0,
+    8, 0, 15, 0, 254, 0, 0, 0,
+    8, 0, 1, 0, 10, 244, 3, 0,
+    8, 0, 5, 0, 10, 244, 3, 0,
+    8, 0, 4, 0, 7, 0, 0, 0,
+];
+
+#[test]
+#[cfg(target_endian = "little")]
+fn a_route_of_the_kernel() {
+    let routes = route::routes(&ROUTE).expect("well formed");
+    let expected = crate::Route {
+        destination: [10, 244, 3, 0].into(),
+        prefix: 24,
+        kind: 1,
+        table: 254,
+        gateway: Some([10, 244, 3, 0].into()),
+        link: Some(7),
+    };
+    assert_eq!(routes, [expected]);
+    assert!(routes[0].is_unicast() && !routes[0].is_local());
+    assert_eq!(routes[0].to_string(), "10.244.3.0/24");
+    let default = route::routes(&ROUTE[..12]).expect("well formed");
+    assert_eq!((default[0].to_string(), default[0].table), ("0.0.0.0/24".into(), 254));
+    assert!(route::routes(&ROUTE[..11]).is_err());
+    assert!(route::routes(&[128; 12]).expect("of another family").is_empty());
+}
+
+/// Several ways, of which one has a gateway of the other family, and one is cut off.
+#[test]
+#[cfg(target_endian = "little")]
+fn a_route_of_several_ways() {
+    let mut message = ROUTE[..12].to_vec();
+    message[1] = 0;
+    #[rustfmt::skip]
+    let ways = [
+        48, 0, 9, 0,
+        16, 0, 0, 0, 3, 0, 0, 0, 8, 0, 5, 0, 10, 0, 0, 1,
+        28, 0, 0, 0, 4, 0, 0, 0, 20, 0, 18, 0, 10, 0, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ];
+    message.extend(ways);
+    let routes = route::routes(&message).expect("well formed");
+    let seen: Vec<_> = routes.iter().map(|route| (route.link, route.gateway)).collect();
+    assert_eq!(seen, [(Some(3), Some([10, 0, 0, 1].into())), (Some(4), None)]);
+    assert_eq!(routes[0].to_string(), "default");
+    message[12] = 40;
+    message.truncate(52);
+    assert_eq!(route::routes(&message).expect("well formed").len(), 1);
+}
+
 #[test]
 fn the_kernel_flushes_only_what_it_can_express() {
     let all = EntryFilter::new;
