@@ -9,8 +9,9 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crate::conntrack::arguments::Conntrack;
 use crate::deferred::Deferred;
 use crate::ipvs::arguments::Ipvs;
+use crate::vxlan::arguments::{Monitor, Vxlan};
 
-/// Inspect and change the tables behind virtual services on Linux: IPVS and conntrack.
+/// Inspect and change the tables behind virtual services on Linux: IPVS, conntrack and VXLAN.
 ///
 /// Exit status: 0 done; 1 the kernel or the system refused; 2 the command line is wrong.
 #[derive(Debug, Parser)]
@@ -106,6 +107,12 @@ pub(crate) enum Noun {
     /// Tracked flows, expectations and their events
     #[command(subcommand)]
     Conntrack(Deferred<Conntrack>),
+    /// VXLAN devices, forwarding entries, VNIs, multicast entries, neighbours
+    #[command(subcommand)]
+    Vxlan(Deferred<Vxlan>),
+    /// Show changes of tables as they come
+    #[command(subcommand)]
+    Monitor(Deferred<Monitor>),
     /// Print a script that completes rsadm's command line
     Completions {
         /// The shell to complete in

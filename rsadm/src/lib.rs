@@ -18,6 +18,7 @@ pub mod personality;
 mod script;
 mod signals;
 mod usage;
+pub mod vxlan;
 
 use cli::{Cli, Noun};
 use deferred::Deferred;
@@ -41,7 +42,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
     let arguments: Vec<_> = arguments.into_iter().collect();
-    let Cli { global, noun } = match Cli::read(&arguments) {
+    let parsed = Cli::read(&arguments).or_else(|error| usage::again(error, &arguments));
+    let Cli { global, noun } = match parsed {
         Ok(cli) => cli,
         Err(error) => return usage::tell(&error, &arguments),
     };
@@ -59,6 +61,8 @@ fn dispatch(noun: Noun, form: &Form) -> Result<()> {
     match noun {
         Noun::Ipvs(Deferred(verb)) => ipvs::run(verb, form.plain()?, &mut out)?,
         Noun::Conntrack(Deferred(verb)) => conntrack::run(verb, form, &mut out)?,
+        Noun::Vxlan(Deferred(verb)) => vxlan::run(verb, form.plain()?, &mut out)?,
+        Noun::Monitor(Deferred(what)) => vxlan::monitor(what, form.plain()?, &mut out)?,
         Noun::Completions { shell } => {
             output::none(form.plain()?)?;
             out.write_all(&usage::completions(shell))?;

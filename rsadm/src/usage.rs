@@ -3,17 +3,32 @@
 use std::ffi::OsString;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Error};
+use clap::{CommandFactory, Error, Parser};
 use clap_complete::Shell;
 
 use crate::cli::Cli;
 use crate::failure::{Failure, Result};
+use crate::vxlan::words;
 
 /// The script that completes rsadm's command line in a shell.
 pub(crate) fn completions(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "rsadm", &mut script);
     script
+}
+
+/// Reads a command line that is wrong as bridge and ip write theirs, if it is about their tables.
+pub(crate) fn again(error: Error, arguments: &[OsString]) -> Result<Cli, Error> {
+    let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if is_help || !arguments.iter().any(|word| word == "vxlan" || word == "monitor") {
+        return Err(error);
+    }
+    let mut command = Cli::command();
+    command.build();
+    match words::options(&command, arguments) {
+        Some(arguments) => Cli::try_parse_from(arguments),
+        None => Err(error),
+    }
 }
 
 /// Prints help where that was asked for; all else is a mistake in `arguments`.

@@ -2,6 +2,7 @@
 
 pub mod bridge;
 pub mod conntrack;
+pub mod ip;
 pub mod ipvsadm;
 mod line;
 

@@ -129,6 +129,26 @@ impl<'a, W: Write> Items<'a, W> {
         Ok(())
     }
 
+    /// Writes an item that is JSON already.
+    pub(crate) fn encoded(&mut self, object: &[u8]) -> Result<()> {
+        match self.structure {
+            Structure::Json => {
+                self.out.write_all(if self.empty { b"[\n  " } else { b",\n  " })?;
+                self.out.write_all(object)?;
+            }
+            Structure::Ndjson => {
+                self.out.write_all(object)?;
+                self.out.write_all(b"\n")?;
+            }
+            Structure::Yaml => {
+                let mut object = serde_json::Deserializer::from_slice(object);
+                yaml(self.out, &[serde_transcode::Transcoder::new(&mut object)])?;
+            }
+        }
+        self.empty = false;
+        Ok(())
+    }
+
     /// Ends the list.
     pub(crate) fn finish(self) -> Result<()> {
         self.out.write_all(match (self.structure, self.empty) {
@@ -189,6 +209,21 @@ mod tests {
         assert_eq!(list(Structure::Json, &[1, 2]), "[\n  {\"number\":1},\n  {\"number\":2}\n]\n");
         assert_eq!(list(Structure::Ndjson, &[1, 2]), "{\"number\":1}\n{\"number\":2}\n");
         assert_eq!(list(Structure::Yaml, &[1, 2]), "- number: 1\n- number: 2\n");
+    }
+
+    #[test]
+    fn what_is_json_already_keeps_its_order() {
+        for (structure, text) in [
+            (Structure::Json, "[\n  {\"b\":1,\"a\":[\"x\"]}\n]\n"),
+            (Structure::Ndjson, "{\"b\":1,\"a\":[\"x\"]}\n"),
+            (Structure::Yaml, "- b: 1\n  a:\n  - x\n"),
+        ] {
+            let mut out = Vec::new();
+            let mut list = Items::new(&mut out, structure);
+            list.encoded(br#"{"b":1,"a":["x"]}"#).expect("memory");
+            list.finish().expect("memory");
+            assert_eq!(String::from_utf8(out).expect("text"), text);
+        }
     }
 
     #[test]

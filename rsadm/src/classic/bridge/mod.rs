@@ -31,5 +31,6 @@ mod vni;
 pub use entry::{deleted_entry, entry};
 pub use multicast::{multicast, multicast_entry};
 pub use names::Names;
+pub(crate) use names::PROTOCOLS;
 pub use printer::{Form, Format, Printer};
 pub use vni::{vni_entries, vni_heading};

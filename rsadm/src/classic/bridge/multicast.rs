@@ -1,6 +1,6 @@
 //! Multicast entries, and the ports behind which are routers.
 
-use vxlan::{FilterMode, Group, MulticastEntry, RouterPort, Source};
+use vxlan::{FilterMode, Group, MulticastEntry, Remote, RouterPort, Source};
 
 use super::names::push_protocol;
 use super::printer::Colour;
@@ -57,11 +57,34 @@ pub fn multicast_entry(printer: &mut Printer, entry: &MulticastEntry, names: &Na
     if entry.vlan != 0 {
         printer.number("vid", (" vid ", ""), entry.vlan);
     }
+    if format.remotes {
+        remote(printer, entry, names);
+    }
     if let Some(timer) = entry.timer.filter(|_| format.statistics) {
         printer.field("timer", (" ", ""), Colour::None, |line| push_aligned(line, timer));
     }
     printer.end_line();
     printer.close_object();
+}
+
+/// Where packets go.
+fn remote(printer: &mut Printer, entry: &MulticastEntry, names: &Names) {
+    let Remote { address, port, vni, via } = entry.remote;
+    if let Some(address) = address {
+        printer.address("dst", (" dst ", ""), address);
+    }
+    if let Some(port) = port {
+        printer.number("dst_port", (" dst_port ", ""), port);
+    }
+    if let Some(vni) = vni {
+        printer.number("vni", (" vni ", ""), vni.get());
+    }
+    if let Some(vni) = entry.source_vni {
+        printer.number("src_vni", (" src_vni ", ""), vni.get());
+    }
+    if let Some(via) = via {
+        printer.link("via", (" via ", ""), Colour::None, via, names);
+    }
 }
 
 fn details(printer: &mut Printer, entry: &MulticastEntry) {

@@ -7,7 +7,7 @@ use vxlan::Link;
 use crate::classic::Line;
 
 /// Programs that write entries (`RTPROT_*`), as far as iproute2 has names for them.
-const PROTOCOLS: [(u8, &str); 22] = [
+pub(crate) const PROTOCOLS: [(u8, &str); 22] = [
     (0, "unspec"),
     (1, "redirect"),
     (2, "kernel"),

@@ -39,12 +39,14 @@ pub struct Format {
     pub one_line: bool,
     /// The device of each entry: left out where one device was asked for.
     pub device: bool,
+    /// Remotes of multicast entries, which bridge prints since iproute2 6.4.
+    pub remotes: bool,
 }
 
 impl Default for Format {
     fn default() -> Self {
-        let (details, statistics, one_line) = (false, false, false);
-        Self { form: Form::Text, details, statistics, one_line, device: true }
+        let (details, statistics, one_line, remotes) = (false, false, false, false);
+        Self { form: Form::Text, details, statistics, one_line, device: true, remotes }
     }
 }
 

@@ -30,8 +30,14 @@ fn printed(format: Format, print: impl FnOnce(&mut Printer)) -> String {
     String::from_utf8(printer.bytes().to_vec()).expect("text")
 }
 
-const TEXT: Format =
-    Format { form: Form::Text, details: false, statistics: false, one_line: false, device: true };
+const TEXT: Format = Format {
+    form: Form::Text,
+    details: false,
+    statistics: false,
+    one_line: false,
+    device: true,
+    remotes: false,
+};
 const JSON: Format = Format { form: Form::Json { pretty: false }, ..TEXT };
 const PRETTY: Format = Format { form: Form::Json { pretty: true }, ..TEXT };
 const COLOURED: Format = Format { form: Form::Coloured { dark: false }, ..TEXT };

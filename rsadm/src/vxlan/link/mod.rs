@@ -1,0 +1,139 @@
+//! `rsadm vxlan link`.
+
+use std::io::Write;
+
+use vxlan::{LinkConfig, Settings};
+
+pub(crate) mod options;
+mod view;
+
+use super::arguments::{Link, LinkAdd, LinkSet};
+use super::devices::{self, Links};
+use super::{connect, hint};
+use crate::classic::{Line, ip};
+use crate::cli::Format;
+use crate::deferred::Deferred;
+use crate::failure::{Failure, Result};
+use crate::output::table::{Align, Table};
+use crate::output::{self, Items, Structure};
+use view::LinkView;
+
+/// Runs `rsadm vxlan link VERB`.
+pub(super) fn run(verb: Link, format: Option<Format>, out: &mut impl Write) -> Result<()> {
+    match verb {
+        Link::List => list(None, format.unwrap_or_default(), out),
+        Link::Show { name } => list(Some(&name), format.unwrap_or_default(), out),
+        Link::Add(Deferred(arguments)) => {
+            output::none(format)?;
+            add(&arguments)
+        }
+        Link::Set(Deferred(arguments)) => {
+            output::none(format)?;
+            set(&arguments)
+        }
+        Link::Delete { name } => {
+            output::none(format)?;
+            let mut client = connect()?;
+            let index = devices::device(&mut client, "NAME", &name)?.index;
+            client.delete_link(index).map_err(|error| hint::on(&name, &error))
+        }
+    }
+}
+
+fn list(name: Option<&str>, format: Format, out: &mut impl Write) -> Result<()> {
+    let mut client = connect()?;
+    let one = name.map(|name| devices::device(&mut client, "NAME", name)).transpose()?;
+    let links = Links::read(&mut client)?;
+    let devices = match &one {
+        Some(link) => vec![link],
+        None => links.devices(),
+    };
+    if let Some(structure) = Structure::of(format) {
+        let mut items = Items::new(out, structure);
+        for link in devices {
+            items.push(&LinkView::new(link, &links))?;
+        }
+        return items.finish();
+    }
+    if format == Format::Table {
+        return table(&devices, &links, out);
+    }
+    let mut line = Line::default();
+    let names = links.names();
+    for link in devices {
+        ip::link(&mut line, link, &names);
+    }
+    Ok(line.spill(1, out)?)
+}
+
+fn table(devices: &[&vxlan::Link], links: &Links, out: &mut impl Write) -> Result<()> {
+    let mut table = Table::new(&[
+        ("DEVICE", Align::Left),
+        ("STATE", Align::Left),
+        ("VNI", Align::Right),
+        ("PORT", Align::Right),
+        ("LOCAL", Align::Left),
+        ("REMOTE", Align::Left),
+        ("UNDERLAY", Align::Left),
+        ("LEARNING", Align::Left),
+        ("MTU", Align::Right),
+        ("MAC", Align::Left),
+        ("BRIDGE", Align::Left),
+    ]);
+    for link in devices {
+        let settings = link.vxlan.clone().unwrap_or_default();
+        let external = link.is_external();
+        let vni = settings.id.filter(|_| !external).map(|vni| vni.to_string());
+        let name = |index: Option<u32>| index.map(|index| links.name(index)).unwrap_or_default();
+        let learning = settings.learning.map_or("", |learns| if learns { "on" } else { "off" });
+        let row = vec![
+            link.name.clone(),
+            if link.is_up() { "up" } else { "down" }.to_owned(),
+            if external { "external".to_owned() } else { vni.unwrap_or_default() },
+            settings.port.map(|port| port.to_string()).unwrap_or_default(),
+            settings.local.map(|address| address.to_string()).unwrap_or_default(),
+            settings.group.map(|address| address.to_string()).unwrap_or_default(),
+            match link.link_namespace {
+                Some(_) => settings.link.map(|link| format!("link {link}")).unwrap_or_default(),
+                None => name(settings.link.filter(|link| *link != 0)),
+            },
+            learning.to_owned(),
+            link.mtu.map(|mtu| mtu.to_string()).unwrap_or_default(),
+            link.mac.map(|mac| mac.to_string()).unwrap_or_default(),
+            name(link.master),
+        ];
+        table.row(out, row)?;
+    }
+    Ok(table.finish(out)?)
+}
+
+fn add(arguments: &LinkAdd) -> Result<()> {
+    let mut client = connect()?;
+    let config = arguments.options.config(&mut client)?;
+    let Settings { id, external, .. } = config.settings;
+    if id.is_none() && external != Some(true) {
+        return Err(Failure::usage("a VXLAN device needs --id, or --external to have all VNIs"));
+    }
+    let config = LinkConfig { name: Some(arguments.name.clone()), ..config };
+    client.create_link(&config).map_err(|error| hint::on(&arguments.name, &error))?;
+    if config.settings.ageing != Some(0) {
+        return Ok(());
+    }
+    // The kernel takes this for the time that it chooses itself, unless the device is there.
+    let settings = Settings { ageing: Some(0), ..Settings::default() };
+    let index = client.link(&arguments.name)?.index;
+    let done = client.change_link(index, &LinkConfig { settings, ..LinkConfig::default() });
+    done.map_err(|error| hint::on(&arguments.name, &error))
+}
+
+fn set(arguments: &LinkSet) -> Result<()> {
+    let mut client = connect()?;
+    let index = devices::device(&mut client, "NAME", &arguments.name)?.index;
+    let config = arguments.options.config(&mut client)?;
+    let config = LinkConfig { name: arguments.rename.clone(), ..config };
+    if config == LinkConfig::default() {
+        return Err(Failure::usage("nothing was given to change")
+            .hint("give at least one setting; --help lists them"));
+    }
+    client.change_link(index, &config).map_err(|error| hint::on(&arguments.name, &error))
+}
