@@ -91,17 +91,19 @@ fn a_route_of_several_ways() {
     message[1] = 0;
     #[rustfmt::skip]
     let ways = [
-        48, 0, 9, 0,
+        52, 0, 9, 0,
         16, 0, 0, 0, 3, 0, 0, 0, 8, 0, 5, 0, 10, 0, 0, 1,
-        28, 0, 0, 0, 4, 0, 0, 0, 20, 0, 18, 0, 10, 0, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        30, 0, 0, 0, 4, 0, 0, 0,
+        22, 0, 18, 0, 10, 0, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0,
     ];
     message.extend(ways);
     let routes = route::routes(&message).expect("well formed");
     let seen: Vec<_> = routes.iter().map(|route| (route.link, route.gateway)).collect();
-    assert_eq!(seen, [(Some(3), Some([10, 0, 0, 1].into())), (Some(4), None)]);
+    let far = "fd00::9".parse().ok();
+    assert_eq!(seen, [(Some(3), Some([10, 0, 0, 1].into())), (Some(4), far)]);
     assert_eq!(routes[0].to_string(), "default");
     message[12] = 40;
-    message.truncate(52);
+    message.truncate(12 + 40);
     assert_eq!(route::routes(&message).expect("well formed").len(), 1);
 }
 
