@@ -41,6 +41,11 @@ pub struct Origin {
     /// Netlink port of the process that made the change; 0 if a packet or a timer did.
     #[doc(alias = "nlmsg_pid")]
     pub port: u32,
+    /// The network namespace that it happened in, if not the subscription's own: the id that it has
+    /// there, see `ip netns list-id`. Only where
+    /// [all namespaces](crate::Subscription::all_namespaces) are heard.
+    #[doc(alias = "NETLINK_LISTEN_ALL_NSID")]
+    pub namespace: Option<u32>,
     /// A [`View`](crate::View) found it by comparing, because the event itself was lost.
     pub resync: bool,
 }
@@ -85,12 +90,20 @@ impl<'a> Event<'a> {
             IPCTNL_MSG_CT_DELETE | IPCTNL_MSG_EXP_DELETE => EventKind::Destroy,
             _ => return Ok(None),
         };
-        let origin = Origin { port, resync: false };
+        let origin = Origin { port, ..Origin::default() };
         Ok(Some(if kind >> 8 == NFNL_SUBSYS_CTNETLINK {
             Self::Flow { kind: event, flow: Flow::decode(payload)?, origin }
         } else {
             Self::Expectation { kind: event, expectation: Expectation::decode(payload)?, origin }
         }))
+    }
+
+    /// The same in this network namespace.
+    pub(crate) fn of_namespace(mut self, namespace: Option<u32>) -> Self {
+        if let Self::Flow { origin, .. } | Self::Expectation { origin, .. } = &mut self {
+            origin.namespace = namespace;
+        }
+        self
     }
 
     /// The same apart from the receive buffer.

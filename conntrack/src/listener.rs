@@ -27,7 +27,7 @@ impl<T: Transport> Listener<T> {
         self.events.transport()
     }
 
-    /// The next event, waiting for it. Messages of another kind are passed over.
+    /// The next event, waiting for it. A message of another kind, which no group has, is an error.
     pub(crate) async fn next(&mut self) -> Result<Event<'_>> {
         if self.was_given_up() {
             return Ok(Event::Lost);
@@ -67,7 +67,8 @@ fn decode(received: Received<'_>) -> Result<Option<Event<'_>>> {
         Received::Lost => Ok(Some(Event::Lost)),
         Received::Message(reply) => {
             let header = reply.header;
-            Event::decode(header.kind, header.flags, header.port, reply.payload)
+            let event = Event::decode(header.kind, header.flags, header.port, reply.payload)?;
+            Ok(event.map(|event| event.of_namespace(reply.namespace)))
         }
     }
 }

@@ -60,9 +60,9 @@ impl Subscription {
         self
     }
 
-    /// Hears events of every network namespace that has an id in this one too. The events do not
-    /// say where they are from: the kernel tells it in a control message that safe Rust has no way
-    /// to read. A subscription in each namespace tells them apart.
+    /// Hears events of every network namespace that has an id in this one too, and tells
+    /// [which](crate::Origin::namespace). A namespace gets an id by `ip netns set NAME auto`, or when
+    /// a link leads into it. A [view](Self::follow) is of one namespace all the same.
     #[doc(alias = "NETLINK_LISTEN_ALL_NSID")]
     #[must_use]
     pub fn all_namespaces(mut self) -> Self {
@@ -99,7 +99,7 @@ impl Subscription {
     }
 
     /// Begins to listen, reads the table, and keeps a view of it that is right again after losses.
-    /// Flows are listened to in any case.
+    /// Flows are listened to in any case, and those of the subscription's namespace alone.
     pub fn follow(&self) -> Result<View> {
         let (socket, undelivered) = self.with_flows().socket()?;
         let verbs = Verbs::new(self.plain_socket()?, self.plain_socket()?);
@@ -118,7 +118,7 @@ impl Subscription {
     }
 
     fn with_flows(&self) -> Self {
-        Self { groups: self.groups | Groups::FLOWS, ..self.clone() }
+        Self { groups: self.groups | Groups::FLOWS, all_namespaces: false, ..self.clone() }
     }
 
     /// A socket for requests in the same namespace.

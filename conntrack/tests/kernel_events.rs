@@ -343,16 +343,28 @@ fn all_namespaces(ctx: &Context) -> Outcome {
     ctx.out("ip", ["netns", "set", namespace.name(), "7"])?;
     here.create(&NewFlow::new(udp(1), 60))?;
     there.create(&NewFlow::new(udp(2), 60))?;
-    let flows = |events: Vec<(EventKind, Tuple)>| -> Vec<_> {
-        events.into_iter().map(|(_, tuple)| tuple).collect()
+    let flows = |events: &mut conntrack::Events| -> Result<Vec<_>, Error> {
+        let mut heard = Vec::new();
+        while let Some(event) = events.try_next()? {
+            if let Event::Flow { flow, origin, .. } = event {
+                heard.push((flow.original, origin.namespace));
+            }
+        }
+        Ok(heard)
     };
-    ctx.equal("own", &vec![udp(1)], &flows(pending(&mut own)?));
-    let heard = flows(pending(&mut all)?);
-    if heard == [udp(1)] {
+    ctx.equal("own", &vec![(udp(1), None)], &flows(&mut own)?);
+    let heard = flows(&mut all)?;
+    if heard == [(udp(1), None)] {
         // Without a listener of its own, the other namespace may not track events at all.
         return ctx.skip("this kernel does not track events of a namespace without a listener");
     }
-    ctx.equal("all", &vec![udp(1), udp(2)], &heard);
+    ctx.equal("all", &vec![(udp(1), None), (udp(2), Some(7))], &heard);
+    // A view is of one namespace, whatever its subscription hears.
+    let mut view = Subscription::new(Groups::FLOWS).all_namespaces().follow()?;
+    there.create(&NewFlow::new(udp(3), 60))?;
+    ctx.equal("events of the view", &None, &view.try_next()?);
+    view.resync()?;
+    ctx.equal("flows of the view", &1, &view.count());
     Ok(())
 }
 

@@ -36,6 +36,8 @@ pub struct Connection<T = Socket> {
 pub struct Reply<'a> {
     /// Its header.
     pub header: Header,
+    /// The network namespace that a notification is from, see [`Transport::namespace_id`].
+    pub namespace: Option<u32>,
     /// What is behind the header.
     pub payload: &'a [u8],
 }
@@ -169,7 +171,8 @@ impl<T: Transport> Dump<'_, T> {
     #[inline]
     pub fn message(&self) -> Option<Reply<'_>> {
         let (header, start, end) = self.current?;
-        Some(Reply { header, payload: &self.connection.buffer[start..end] })
+        let payload = &self.connection.buffer[start..end];
+        Some(Reply { header, namespace: None, payload })
     }
 
     /// Goes to the next message, which [`message`](Self::message) then lends; `false` once there are

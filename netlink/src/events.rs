@@ -103,7 +103,8 @@ impl<T: Transport> Events<T> {
             return Err(Error::Malformed { what: "message length", offset: start });
         }
         self.position = start + align(length);
-        Ok(Event::Message(Reply { header, payload: &rest[Header::LENGTH..length] }))
+        let namespace = self.transport.namespace_id();
+        Ok(Event::Message(Reply { header, namespace, payload: &rest[Header::LENGTH..length] }))
     }
 }
 

@@ -22,6 +22,7 @@
 mod attribute;
 mod batch;
 mod connection;
+mod control;
 mod debug;
 mod error;
 mod events;

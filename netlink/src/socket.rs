@@ -6,9 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Weak};
 
 use netlink_sys::SocketAddr;
+use nix::sys::socket::MsgFlags;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, sockopt};
 
+use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::namespace::Namespace;
 use crate::transport::Transport;
@@ -42,6 +44,8 @@ pub struct Options {
 pub struct Socket {
     pub(crate) inner: Arc<netlink_sys::Socket>,
     receive_buffer_size: usize,
+    /// Hears other network namespaces too.
+    pub(crate) control: Option<Control>,
 }
 
 impl Socket {
@@ -70,7 +74,7 @@ impl Socket {
         inner.connect(&SocketAddr::new(0, 0)).map_err(Error::socket("connect"))?;
         let receive_buffer_size =
             inner.get_rx_buf_sz().map_err(Error::socket("read the receive buffer size of"))?;
-        Ok(Self { inner: Arc::new(inner), receive_buffer_size })
+        Ok(Self { inner: Arc::new(inner), receive_buffer_size, control: None })
     }
 
     /// Joins a multicast group by number.
@@ -88,10 +92,13 @@ impl Socket {
         Ok(undelivered)
     }
 
-    /// Hears notifications of every network namespace that has an id in the socket's own.
+    /// Hears notifications of every network namespace that has an id in the socket's own, see
+    /// [`Transport::namespace_id`].
     #[doc(alias = "NETLINK_LISTEN_ALL_NSID")]
     pub fn hear_all_namespaces(&mut self) -> Result<()> {
-        self.inner.set_listen_all_namespaces(true).map_err(Error::socket("widen"))
+        self.inner.set_listen_all_namespaces(true).map_err(Error::socket("widen"))?;
+        self.control = Some(Control::new());
+        Ok(())
     }
 }
 
@@ -129,10 +136,14 @@ impl AsFd for Socket {
 /// Receives once, repeating when a signal came first.
 pub(crate) fn receive(
     socket: &netlink_sys::Socket,
+    control: &mut Option<Control>,
     buffer: &mut [u8],
     flags: RecvFlags,
 ) -> io::Result<usize> {
     let flags = (flags | RecvFlags::TRUNC).bits().try_into().unwrap_or_default();
+    if let Some(control) = control {
+        return control.receive(socket, buffer, MsgFlags::from_bits_retain(flags));
+    }
     loop {
         match socket.recv(&mut &mut buffer[..], flags) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -157,11 +168,15 @@ impl Transport for Socket {
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> + Send {
-        ready(receive(&self.inner, buffer, RecvFlags::empty()))
+        ready(receive(&self.inner, &mut self.control, buffer, RecvFlags::empty()))
     }
 
     fn try_receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        receive(&self.inner, buffer, RecvFlags::DONTWAIT)
+        receive(&self.inner, &mut self.control, buffer, RecvFlags::DONTWAIT)
+    }
+
+    fn namespace_id(&self) -> Option<u32> {
+        self.control.as_ref()?.namespace_id
     }
 
     fn receive_buffer_size(&self) -> usize {

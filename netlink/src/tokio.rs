@@ -9,6 +9,7 @@ use rustix::net::RecvFlags;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::socket::{self, Bus, Options};
 use crate::transport::Transport;
@@ -18,6 +19,7 @@ use crate::transport::Transport;
 pub struct Socket {
     inner: AsyncFd<Arc<netlink_sys::Socket>>,
     receive_buffer_size: usize,
+    control: Option<Control>,
     /// Datagrams of answers received since other tasks had a turn.
     turn: u32,
 }
@@ -45,7 +47,7 @@ impl TryFrom<socket::Socket> for Socket {
                       owns its descriptor and neither replaces nor closes it while it lives"
         )]
         let inner = AsyncFd::new(socket.inner).map_err(Error::socket("register"))?;
-        Ok(Self { inner, receive_buffer_size, turn: 0 })
+        Ok(Self { inner, receive_buffer_size, control: socket.control, turn: 0 })
     }
 }
 
@@ -63,8 +65,9 @@ impl Transport for Socket {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             result => return result,
         }
-        let flags = RecvFlags::DONTWAIT;
-        self.inner.async_io(Interest::READABLE, |inner| socket::receive(inner, buffer, flags)).await
+        let Self { inner, control, .. } = self;
+        let receive = |inner: &Arc<_>| socket::receive(inner, control, buffer, RecvFlags::DONTWAIT);
+        inner.async_io(Interest::READABLE, receive).await
     }
 
     async fn receive_answer(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -85,7 +88,11 @@ impl Transport for Socket {
     }
 
     fn try_receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        socket::receive(self.inner.get_ref(), buffer, RecvFlags::DONTWAIT)
+        socket::receive(self.inner.get_ref(), &mut self.control, buffer, RecvFlags::DONTWAIT)
+    }
+
+    fn namespace_id(&self) -> Option<u32> {
+        self.control.as_ref()?.namespace_id
     }
 
     fn receive_buffer_size(&self) -> usize {

@@ -29,6 +29,12 @@ pub trait Transport: Send {
         ready(self.try_receive(buffer))
     }
 
+    /// Where the last datagram came from, if the socket hears every network namespace: the id that
+    /// the namespace has in the socket's own. `None` is that one itself.
+    fn namespace_id(&self) -> Option<u32> {
+        None
+    }
+
     /// Size of the socket's receive buffer as the kernel accounts it, in bytes.
     fn receive_buffer_size(&self) -> usize;
 }

@@ -1,5 +1,10 @@
 //! Constants of `linux/netlink.h` that netlink-packet-core lacks.
 
+/// Level of the options and control messages of netlink sockets.
+pub(crate) const SOL_NETLINK: i32 = 270;
+/// Option: notifications of other network namespaces. Control message: the id of theirs.
+pub(crate) const NETLINK_LISTEN_ALL_NSID: i32 = 8;
+
 /// Type bit: the value holds attributes.
 pub(crate) const NLA_F_NESTED: u16 = 1 << 15;
 /// Type bit: the value is in network byte order.
