@@ -170,7 +170,7 @@ fn push_time(line: &mut Line, timer: u32) {
 
 /// The same, with at least four places for the seconds.
 fn push_aligned(line: &mut Line, timer: u32) {
-    line.right(timer / SECOND, 4);
+    line.right::<4>((timer / SECOND).into());
     line.byte(b'.');
     line.two_digits((timer % SECOND) as u8);
 }

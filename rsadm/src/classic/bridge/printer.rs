@@ -203,8 +203,8 @@ impl Printer {
     }
 
     /// A number, left-aligned; of text alone.
-    pub(super) fn column(&mut self, number: u32, width: usize) {
-        self.line.left(number, width);
+    pub(super) fn column<const WIDTH: usize>(&mut self, number: u32) {
+        self.line.left::<WIDTH>(number.into());
     }
 
     /// A number.

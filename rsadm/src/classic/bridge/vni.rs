@@ -50,10 +50,10 @@ fn fields(printer: &mut Printer, entry: &VniEntry) {
             printer.number("vniEnd", ("", ""), entry.last.get());
         }
     } else if entry.last == entry.first {
-        printer.column(entry.first.get(), 14);
+        printer.column::<14>(entry.first.get());
     } else {
         printer.number("vni", ("", "-"), entry.first.get());
-        printer.column(entry.last.get(), 15);
+        printer.column::<15>(entry.last.get());
     }
     if let Some(remote) = entry.remote {
         let key = if remote.is_multicast() { "group" } else { "remote" };
