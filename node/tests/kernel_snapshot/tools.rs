@@ -8,22 +8,69 @@ use node::{Address, AddressFlags, Hop, HopFlags, Link, Network, Route, Rule, Rul
 use serde_json::Value;
 use testbed::harness::{Context, Failure, Outcome};
 
-/// Compares everything that a tool shows.
-pub(crate) fn compare(ctx: &Context, network: &Network) -> Outcome {
-    compare_links(ctx, network)?;
-    compare_addresses(ctx, network)?;
-    for (option, family) in [("-4", Family::Ipv4), ("-6", Family::Ipv6)] {
-        compare_routes(ctx, network, option, family)?;
-        compare_rules(ctx, network, option, family)?;
-    }
-    compare_neighbours(ctx, network)?;
-    compare_entries(ctx, network)?;
-    compare_sysctls(ctx, network)
+/// Rows of a table as a program prints them.
+type Rows = Vec<Value>;
+
+/// What the tools say of a namespace.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Tools {
+    links: Rows,
+    addresses: Rows,
+    routes: [Rows; 2],
+    rules: [Rows; 2],
+    neighbours: Rows,
+    entries: Rows,
 }
 
-fn list(ctx: &Context, program: &str, arguments: &str) -> Result<Vec<Value>, Failure> {
+const FAMILIES: [Family; 2] = [Family::Ipv4, Family::Ipv6];
+
+impl Tools {
+    pub(crate) fn read(ctx: &Context) -> Result<Self, Failure> {
+        let ip = |what: &str| list(ctx, "ip", what);
+        Ok(Self {
+            links: without_timers(ip("-j -d -s -s link show")?),
+            addresses: without_timers(ip("-j -d addr show")?),
+            routes: [
+                ip("-N -j -d -4 route show table all")?,
+                ip("-N -j -d -6 route show table all")?,
+            ],
+            rules: [ip("-N -j -d -4 rule show")?, ip("-N -j -d -6 rule show")?],
+            neighbours: ip("-j -d neigh show nud all")?,
+            entries: list(ctx, "bridge", "-j fdb show")?,
+        })
+    }
+
+    /// Compares everything that they show.
+    pub(crate) fn compare(&self, ctx: &Context, network: &Network) -> Outcome {
+        compare_links(ctx, network, &self.links);
+        compare_addresses(ctx, network, &self.addresses);
+        for (family, rows) in FAMILIES.into_iter().zip(&self.routes) {
+            compare_routes(ctx, network, rows, family);
+        }
+        for (family, rows) in FAMILIES.into_iter().zip(&self.rules) {
+            compare_rules(ctx, network, rows, family);
+        }
+        compare_neighbours(ctx, network, &self.neighbours);
+        compare_entries(ctx, network, &self.entries);
+        compare_sysctls(ctx, network)
+    }
+}
+
+/// Bridges show how far their timers are, which is never the same twice.
+fn without_timers(mut rows: Rows) -> Rows {
+    for row in &mut rows {
+        for data in ["info_data", "info_slave_data"] {
+            if let Some(data) = row["linkinfo"].get_mut(data).and_then(Value::as_object_mut) {
+                data.retain(|name, _| !name.ends_with("_timer"));
+            }
+        }
+    }
+    rows
+}
+
+fn list(ctx: &Context, program: &str, arguments: &str) -> Result<Rows, Failure> {
     let text = ctx.out(program, arguments.split(' '))?;
-    let rows: Vec<Value> = serde_json::from_str(if text.trim().is_empty() { "[]" } else { &text })?;
+    let rows: Rows = serde_json::from_str(if text.trim().is_empty() { "[]" } else { &text })?;
     // Programs print an empty object for what they leave out.
     Ok(rows.into_iter().filter(|row| row.as_object().is_some_and(|row| !row.is_empty())).collect())
 }
@@ -60,9 +107,8 @@ fn maybe(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-fn compare_links(ctx: &Context, network: &Network) -> Outcome {
-    let expected = list(ctx, "ip", "-j -d -s -s link show")?;
-    let rows = expected.iter().map(|row| {
+fn compare_links(ctx: &Context, network: &Network, rows: &Rows) {
+    let expected = rows.iter().map(|row| {
         let mut fields = Fields::new();
         let info = &row["linkinfo"];
         for (name, value) in [
@@ -109,8 +155,7 @@ fn compare_links(ctx: &Context, network: &Network) -> Outcome {
         fields
     });
     let got = network.links.iter().map(|link| link_fields(network, link));
-    same(ctx, "links", rows.collect(), got.collect());
-    Ok(())
+    same(ctx, "links", expected.collect(), got.collect());
 }
 
 fn lower(row: &Value) -> String {
@@ -174,7 +219,7 @@ fn link_fields(network: &Network, link: &Link) -> Fields {
 
 const SCOPES: [(u8, &str); 4] = [(0, "global"), (200, "site"), (253, "link"), (254, "host")];
 
-fn compare_addresses(ctx: &Context, network: &Network) -> Outcome {
+fn compare_addresses(ctx: &Context, network: &Network, rows: &Rows) {
     let flags = [
         ("secondary", AddressFlags::SECONDARY),
         ("temporary", AddressFlags::SECONDARY),
@@ -184,7 +229,7 @@ fn compare_addresses(ctx: &Context, network: &Network) -> Outcome {
         ("noprefixroute", AddressFlags::WITHOUT_ROUTE),
     ];
     let mut expected = Vec::new();
-    for link in list(ctx, "ip", "-j -d addr show")? {
+    for link in rows {
         for row in link["addr_info"].as_array().into_iter().flatten() {
             let mut fields = Fields::new();
             put(&mut fields, "link", text(&link["ifname"]));
@@ -216,7 +261,6 @@ fn compare_addresses(ctx: &Context, network: &Network) -> Outcome {
         fields
     });
     same(ctx, "addresses", expected, got.collect());
-    Ok(())
 }
 
 fn gateway(row: &Value) -> String {
@@ -236,8 +280,7 @@ fn row_flags(row: &Value) -> Vec<&str> {
     flags.filter(|flag| known.contains(flag)).collect()
 }
 
-fn compare_routes(ctx: &Context, network: &Network, option: &str, family: Family) -> Outcome {
-    let rows = list(ctx, "ip", &format!("-N -j -d {option} route show table all"))?;
+fn compare_routes(ctx: &Context, network: &Network, rows: &Rows, family: Family) {
     let expected = rows.iter().map(|row| {
         let mut fields = Fields::new();
         for (name, key) in [
@@ -273,8 +316,7 @@ fn compare_routes(ctx: &Context, network: &Network, option: &str, family: Family
     });
     let ours = network.routes.iter().filter(|route| route.destination.family() == family);
     let got = ours.map(|route| route_fields(network, route));
-    same(ctx, &format!("routes {option}"), expected.collect(), got.collect());
-    Ok(())
+    same(ctx, &format!("routes of {family:?}"), expected.collect(), got.collect());
 }
 
 fn hop_of_row(hop: &Value) -> String {
@@ -332,8 +374,7 @@ fn route_fields(network: &Network, route: &Route) -> Fields {
     fields
 }
 
-fn compare_rules(ctx: &Context, network: &Network, option: &str, family: Family) -> Outcome {
-    let rows = list(ctx, "ip", &format!("-N -j -d {option} rule show"))?;
+fn compare_rules(ctx: &Context, network: &Network, rows: &Rows, family: Family) {
     let expected = rows.iter().map(|row| {
         let mut fields = Fields::new();
         for (name, key) in [
@@ -347,7 +388,8 @@ fn compare_rules(ctx: &Context, network: &Network, option: &str, family: Family)
             ("goto", "goto"),
             ("tunnel", "tun_id"),
         ] {
-            put(&mut fields, name, text(&row[key]).trim_start_matches("0x"));
+            let text = text(&row[key]);
+            put(&mut fields, name, text.trim_start_matches("0x").trim_start_matches("ipproto-"));
         }
         let network = |address: &str, length: &str| match text(&row[address]) {
             text if text.is_empty() || text == "all" => String::new(),
@@ -364,7 +406,8 @@ fn compare_rules(ctx: &Context, network: &Network, option: &str, family: Family)
         put(&mut fields, "not", if row.get("not").is_some() { "yes" } else { "" });
         put(&mut fields, "vrf", if row.get("l3mdev").is_some() { "yes" } else { "" });
         put(&mut fields, "table", text(&row["table"]));
-        put(&mut fields, "action", text(&row["action"]));
+        let action = if row.get("nop").is_some() { "3".to_owned() } else { text(&row["action"]) };
+        put(&mut fields, "action", action);
         put(&mut fields, "users", range(row, "uid_start", "uid_end", ""));
         put(&mut fields, "sport", range(row, "sport_start", "sport_end", "sport"));
         put(&mut fields, "dport", range(row, "dport_start", "dport_end", "dport"));
@@ -373,8 +416,7 @@ fn compare_rules(ctx: &Context, network: &Network, option: &str, family: Family)
         fields
     });
     let ours = network.rules.iter().filter(|rule| rule.family == family);
-    same(ctx, &format!("rules {option}"), expected.collect(), ours.map(rule_fields).collect());
-    Ok(())
+    same(ctx, &format!("rules of {family:?}"), expected.collect(), ours.map(rule_fields).collect());
 }
 
 fn range(row: &Value, first: &str, last: &str, only: &str) -> String {
@@ -420,11 +462,8 @@ fn rule_fields(rule: &Rule) -> Fields {
         &mut fields,
         "action",
         match rule.action {
-            RuleAction::NOTHING => "nop",
-            RuleAction::BLACKHOLE => "blackhole",
-            RuleAction::UNREACHABLE => "unreachable",
-            RuleAction::PROHIBIT => "prohibit",
-            _ => "",
+            RuleAction::LOOKUP | RuleAction::GOTO => String::new(),
+            RuleAction(number) => number.to_string(),
         },
     );
     let range =
@@ -437,7 +476,7 @@ fn rule_fields(rule: &Rule) -> Fields {
     fields
 }
 
-fn compare_neighbours(ctx: &Context, network: &Network) -> Outcome {
+fn compare_neighbours(ctx: &Context, network: &Network, rows: &Rows) {
     let states = [
         ("INCOMPLETE", 1_u16),
         ("REACHABLE", 2),
@@ -448,8 +487,7 @@ fn compare_neighbours(ctx: &Context, network: &Network) -> Outcome {
         ("NOARP", 0x40),
         ("PERMANENT", 0x80),
     ];
-    let expected = list(ctx, "ip", "-j -d neigh show nud all")?;
-    let expected = expected.iter().map(|row| {
+    let expected = rows.iter().map(|row| {
         let mut fields = Fields::new();
         put(&mut fields, "address", text(&row["dst"]));
         put(&mut fields, "link", text(&row["dev"]));
@@ -467,11 +505,9 @@ fn compare_neighbours(ctx: &Context, network: &Network) -> Outcome {
         fields
     });
     same(ctx, "neighbours", expected.collect(), got.collect());
-    Ok(())
 }
 
-fn compare_entries(ctx: &Context, network: &Network) -> Outcome {
-    let rows = list(ctx, "bridge", "-j fdb show")?;
+fn compare_entries(ctx: &Context, network: &Network, rows: &Rows) {
     let expected = rows.iter().map(|row| {
         let mut fields = Fields::new();
         for (name, key) in [
@@ -499,7 +535,6 @@ fn compare_entries(ctx: &Context, network: &Network) -> Outcome {
         fields
     });
     same(ctx, "entries", expected.collect(), got.collect());
-    Ok(())
 }
 
 /// Each sysctl is what its file says; and those of each link are there.
