@@ -35,7 +35,10 @@ pub use error::{Error, Result};
 pub use link::{Bridge, BridgePort, Link, LinkCounters};
 pub use listener::Listener;
 pub use lookup::{Decision, Query, Refusal, Router, Way};
-pub use netfilter::Netfilter;
+pub use netfilter::{
+    Action, Change, Connection, ConnectionState, Ending, Firewall, Hook, Netfilter, Origin, Packet,
+    Passage, RuleText, Verdict,
+};
 pub use network::Network;
 pub use part::Part;
 pub use prefix::{ParsePrefixError, Prefix};

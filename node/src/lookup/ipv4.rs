@@ -413,6 +413,22 @@ impl<'a> Router<'a> {
         found.route.hops.get(found.hop).filter(|_| local)?.link
     }
 
+    pub(super) fn address_kind4(&self, address: Ipv4Addr) -> RouteKind {
+        if address.is_broadcast() || is_zero(address) {
+            return RouteKind::BROADCAST;
+        }
+        if address.is_multicast() {
+            return RouteKind::MULTICAST;
+        }
+        let table = if self.ipv4.custom { Table::LOCAL } else { Table::MAIN };
+        let flow = Flow::new(&Query::to(address.into()));
+        let routes = self.ipv4.tables.get(table);
+        match routes.and_then(|routes| self.find4(routes, &flow, None, false)) {
+            Some(Ok(found)) => found.route.kind,
+            _ => RouteKind::UNICAST,
+        }
+    }
+
     /// The reverse path filter.
     pub(super) fn validate_source(
         &self,

@@ -45,6 +45,17 @@ impl<'a> Router<'a> {
         }
     }
 
+    pub(super) fn address_kind6(&self, address: Ipv6Addr) -> RouteKind {
+        if address.is_multicast() {
+            return RouteKind::MULTICAST;
+        }
+        self.route6(&Query::to(address.into())).outcome.unwrap_or_else(|why| match why {
+            Refusal::Blackhole => RouteKind::BLACKHOLE,
+            Refusal::Prohibited => RouteKind::PROHIBIT,
+            _ => RouteKind::UNREACHABLE,
+        })
+    }
+
     /// Rules and tables.
     #[doc(alias = "fib6_rule_lookup")]
     fn lookup6(&self, flow: &mut Flow, strict: Strictness) -> Result<Found<'a>, Miss<'a>> {

@@ -22,7 +22,7 @@ pub use decision::{Decision, Refusal, Way};
 pub use query::Query;
 
 use self::tables::{Tables, family_of};
-use crate::{Address, HopFlags, Link, Network, Route, RouteKind, Rule, RuleAction, Table};
+use crate::{Address, HopFlags, Link, Network, Route, RouteKind, Rule, RuleAction, Scope, Table};
 
 /// Answers route lookups of one network namespace. It is made once and asked often.
 ///
@@ -136,6 +136,30 @@ impl<'a> Router<'a> {
             Ok(_) => Ok(()),
             Err(why @ (Refusal::BadSource | Refusal::ReversePath)) => Err(why),
             Err(_) => self.validate_source(query, source, query.destination, input, 0),
+        }
+    }
+
+    /// What an address is to this host (`RTN_*`): its own, one to all, a group, or anybody's.
+    #[doc(alias = "inet_addr_type")]
+    pub fn address_kind(&self, address: IpAddr) -> RouteKind {
+        match address {
+            IpAddr::V4(address) => self.address_kind4(address),
+            IpAddr::V6(address) => self.address_kind6(address),
+        }
+    }
+
+    /// The source that masquerading gives to a packet that leaves through a link, by its next hop
+    /// for IPv4, by its destination for IPv6.
+    #[doc(alias = "nf_nat_masquerade_ipv4")]
+    pub fn masquerade_address(
+        &self,
+        link: u32,
+        destination: IpAddr,
+        next_hop: IpAddr,
+    ) -> Option<IpAddr> {
+        match destination {
+            IpAddr::V4(_) => self.select4(link, Some(next_hop), Scope::UNIVERSE),
+            IpAddr::V6(destination) => self.source6(destination, link),
         }
     }
 

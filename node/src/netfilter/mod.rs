@@ -1,6 +1,19 @@
-//! Netfilter's rules on a node, as its tools print them.
+//! Netfilter's rules on a node, as its tools print them, and what they make of a packet.
+
+mod firewall;
+mod ipset;
+mod iptables;
+mod nftables;
+mod packet;
+mod passage;
+mod rule;
+mod text;
 
 use serde::{Deserialize, Serialize};
+
+pub use firewall::Firewall;
+pub use packet::{Connection, ConnectionState, Hook, Origin, Packet};
+pub use passage::{Action, Change, Ending, Passage, RuleText, Verdict};
 
 use crate::Part;
 
