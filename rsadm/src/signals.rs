@@ -37,10 +37,15 @@ impl Signals {
         register().map(Self).map_err(failed)
     }
 
-    /// Waits until something can be read, or a signal comes.
-    pub(crate) fn or_readable(&self, source: &impl AsFd) -> Result<Wake> {
-        let mut both = [PollFd::new(&self.0, PollFlags::IN), PollFd::new(source, PollFlags::IN)];
-        Self::wait(&mut both, None)
+    /// Waits until something can be read from one of these, or a signal comes.
+    pub(crate) fn or_readable<'a>(
+        &self,
+        sources: impl IntoIterator<Item = &'a (impl AsFd + 'a)>,
+    ) -> Result<Wake> {
+        let sources = sources.into_iter().map(|source| PollFd::new(source, PollFlags::IN));
+        let mut all: Vec<_> =
+            [PollFd::new(&self.0, PollFlags::IN)].into_iter().chain(sources).collect();
+        Self::wait(&mut all, None)
     }
 
     /// Waits for so long, or until a signal comes.

@@ -102,6 +102,9 @@ pub(crate) struct List {
     /// Tell which filters the kernel works with and which are checked here, and list nothing
     #[arg(long, conflicts_with = "zero")]
     pub(crate) explain: bool,
+    /// List those of the current network namespace and of all that `ip netns` has named
+    #[arg(long, conflicts_with_all = ["zero", "explain", "service"])]
+    pub(crate) all_netns: bool,
 }
 
 /// `rsadm conntrack count`, `save`, `dying` and `unconfirmed`
@@ -303,6 +306,9 @@ pub(crate) struct Events {
         value_delimiter = ','
     )]
     pub(crate) event_mask: Vec<EventName>,
+    /// Listen in the current network namespace and in all that `ip netns` has named by now
+    #[arg(long)]
+    pub(crate) all_netns: bool,
     /// Bytes of the socket's buffer [default: 32 MiB]
     #[arg(short, long, value_name = "BYTES", value_parser = number32)]
     pub(crate) buffer_size: Option<u32>,

@@ -7,8 +7,9 @@ use conntrack::{Event, EventKind, Filter, Flow, Groups, Origin, Subscription};
 use serde::Serialize;
 
 use super::arguments::{EventName, Events};
+use super::netns::{self, Netns};
 use super::say;
-use super::show::text_format;
+use super::show::{namespace, text_format};
 use super::view::FlowView;
 use crate::classic::Line;
 use crate::classic::conntrack::{Format as TextFormat, text};
@@ -30,6 +31,8 @@ enum View<'a> {
     /// Some were lost; what follows makes up for them.
     Lost {
         times: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        netns: Option<&'a str>,
     },
 }
 
@@ -41,6 +44,9 @@ struct Seen<'a> {
     port: u32,
     /// It was found by reading the table again.
     resync: bool,
+    /// The network namespace that it happened in, where these are told apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    netns: Option<&'a str>,
     #[serde(flatten)]
     flow: FlowView<'a>,
 }
@@ -54,18 +60,28 @@ pub(super) fn run(arguments: &Events, form: &Form, out: &mut impl Write) -> Resu
     if let Some(bytes) = arguments.buffer_size {
         subscription = subscription.receive_buffer(bytes as usize);
     }
-    let mut view = subscription.follow()?;
+    let places = if arguments.all_netns { netns::all()? } else { Vec::new() };
+    let mut views = Vec::new();
+    for Netns { name, namespace } in places {
+        views.push((subscription.clone().namespace(namespace).follow()?, Some(name)));
+    }
+    if views.is_empty() {
+        views.push((subscription.follow()?, None));
+    }
     let mut seen = Tally::default();
     loop {
-        // A signal ends a storm of events as well.
-        while let Some(event) = view.try_next()? {
-            arguments.show(event, &filter, &mut writer, &mut seen)?;
-            if seen.all.is_multiple_of(1024) && signals.is_raised()? {
-                return seen.finish(writer);
+        for (view, netns) in &mut views {
+            writer.netns.clone_from(netns);
+            // A signal ends a storm of events as well.
+            while let Some(event) = view.try_next()? {
+                arguments.show(event, &filter, &mut writer, &mut seen)?;
+                if seen.all.is_multiple_of(1024) && signals.is_raised()? {
+                    return seen.finish(writer);
+                }
             }
         }
         writer.flush()?;
-        if signals.or_readable(&view)? == Wake::Signal {
+        if signals.or_readable(views.iter().map(|(view, _)| view))? == Wake::Signal {
             return seen.finish(writer);
         }
     }
@@ -140,6 +156,8 @@ struct Writer<'o, W> {
     out: &'o mut W,
     line: Line,
     form: Shape,
+    /// The name of the network namespace of what comes, where these are told apart.
+    netns: Option<String>,
 }
 
 enum Shape {
@@ -163,14 +181,15 @@ impl<'o, W: Write> Writer<'o, W> {
             Some(Format::Ndjson) => Shape::Ndjson,
             Some(Format::Table | Format::Json | Format::Yaml) => return Err(endless()),
         };
-        Ok(Self { out, line: Line::default(), form })
+        Ok(Self { out, line: Line::default(), form, netns: None })
     }
 
     fn event(&mut self, kind: EventKind, flow: &Flow<'_>, origin: Origin) -> Result<()> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let time = flow.happened.unwrap_or(now.as_nanos() as u64);
-        let line = &mut self.line;
-        match &self.form {
+        let Self { out, line, form, netns } = self;
+        let netns = netns.as_deref();
+        match form {
             Shape::Text { format, time: with_time } => {
                 if *with_time {
                     line.byte(b'[');
@@ -187,17 +206,20 @@ impl<'o, W: Write> Writer<'o, W> {
                 if origin.resync {
                     line.text(" [RESYNC]");
                 }
+                namespace(line, netns);
                 line.byte(b'\n');
-                Ok(line.spill(PIECE, self.out)?)
+                Ok(line.spill(PIECE, out)?)
             }
             Shape::Ndjson => {
                 let flow = FlowView::from(flow);
-                let seen = Seen { time, port: origin.port, resync: origin.resync, flow };
-                self.object(&match kind {
+                let Origin { port, resync, .. } = origin;
+                let seen = Seen { time, port, resync, netns, flow };
+                let view = match kind {
                     EventKind::New => View::New(seen),
                     EventKind::Update => View::Update(seen),
                     EventKind::Destroy => View::Destroy(seen),
-                })
+                };
+                object(out, &view)
             }
         }
     }
@@ -205,18 +227,22 @@ impl<'o, W: Write> Writer<'o, W> {
     fn lost(&mut self, times: u64) -> Result<()> {
         match self.form {
             Shape::Text { .. } => Ok(()),
-            Shape::Ndjson => self.object(&View::Lost { times }),
+            Shape::Ndjson => {
+                let netns = self.netns.as_deref();
+                object(self.out, &View::Lost { times, netns })
+            }
         }
-    }
-
-    fn object(&mut self, view: &View<'_>) -> Result<()> {
-        let mut items = Items::new(self.out, Structure::Ndjson);
-        items.push(view)?;
-        items.finish()
     }
 
     fn flush(&mut self) -> Result<()> {
         self.line.spill(1, self.out)?;
         Ok(self.out.flush()?)
     }
+}
+
+/// Writes a line.
+fn object(out: &mut impl Write, view: &View<'_>) -> Result<()> {
+    let mut items = Items::new(out, Structure::Ndjson);
+    items.push(view)?;
+    items.finish()
 }

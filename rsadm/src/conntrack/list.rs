@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::arguments::List;
 use super::connect;
 use super::filter::Filters;
+use super::netns::{self, Netns};
 use super::service;
 use super::show::Show;
 use crate::cli::Format;
@@ -39,6 +40,15 @@ pub(super) fn run(arguments: &List, form: &Form, out: &mut (impl Write + Send)) 
         return zero(&filter, form, out);
     }
     let mut show = Show::begin(form, EventKind::New, out)?;
+    if arguments.all_netns {
+        show = show.with_namespaces()?;
+        for Netns { name, namespace } in netns::all()? {
+            let mut client = Client::builder().namespace(namespace).connect()?;
+            show.enter(name);
+            flows(&mut client, Source::Table, &filter, &mut show)?;
+        }
+        return show.finish();
+    }
     flows(&mut connect()?, Source::Table, &filter, &mut show)?;
     show.finish()
 }

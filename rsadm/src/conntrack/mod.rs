@@ -15,6 +15,7 @@ mod hint;
 mod labels;
 mod list;
 mod load;
+mod netns;
 mod save;
 pub mod script;
 mod service;

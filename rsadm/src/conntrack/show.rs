@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use conntrack::{EventKind, Flow, Layer4, ProtocolState, Status, Tuple};
 
+use serde::Serialize;
+
 use super::labels;
 use super::view::FlowView;
 use crate::classic::Line;
@@ -42,15 +44,30 @@ enum Style {
 
 /// Where flows of a listing go.
 #[derive(Debug)]
-pub(super) enum Show<'o, W> {
+pub(super) struct Show<'o, W> {
+    target: Target<'o, W>,
+    /// The name of the network namespace that they are of, where these are told apart.
+    netns: Option<String>,
+}
+
+#[derive(Debug)]
+enum Target<'o, W> {
     Classic(Classic<'o, W>),
     Table(&'o mut W, Table),
     Items(Items<'o, W>),
 }
 
+/// A flow of one of several network namespaces for programs.
+#[derive(Serialize)]
+struct Placed<'a> {
+    netns: &'a str,
+    #[serde(flatten)]
+    flow: FlowView<'a>,
+}
+
 /// conntrack's own text.
 #[derive(Debug)]
-pub(super) struct Classic<'o, W> {
+struct Classic<'o, W> {
     out: &'o mut W,
     line: Line,
     format: TextFormat,
@@ -84,11 +101,12 @@ impl<'o, W: Write> Show<'o, W> {
             .hint("ktimestamp shows when flows began"));
         }
         let format = form.format().unwrap_or_default();
+        let of = |target| Self { target, netns: None };
         if let Some(structure) = Structure::of(format) {
-            return Ok(Self::Items(Items::new(out, structure)));
+            return Ok(of(Target::Items(Items::new(out, structure))));
         }
         if format == Format::Table {
-            return Ok(Self::Table(out, Table::new(&TITLES)));
+            return Ok(of(Target::Table(out, Table::new(&TITLES))));
         }
         let style = match form {
             form if form.has(Detail::Xml) => Style::Xml,
@@ -96,35 +114,68 @@ impl<'o, W: Write> Show<'o, W> {
             _ => Style::Text,
         };
         let format = text_format(form)?;
-        Ok(Self::Classic(Classic { out, line: Line::default(), format, style, open: false }))
+        Ok(of(Target::Classic(Classic { out, line: Line::default(), format, style, open: false })))
+    }
+
+    /// The same with the network namespace of each flow.
+    pub(super) fn with_namespaces(mut self) -> Result<Self> {
+        match &mut self.target {
+            Target::Classic(Classic { style: Style::Xml | Style::Save(_), .. }) => {
+                return Err(Failure::usage("xml and save have no word for a network namespace"));
+            }
+            Target::Table(_, table) => {
+                let titles: Vec<_> = TITLES.into_iter().chain([("NETNS", Align::Left)]).collect();
+                *table = Table::new(&titles);
+            }
+            Target::Classic(_) | Target::Items(_) => {}
+        }
+        self.netns = Some(String::new());
+        Ok(self)
+    }
+
+    /// What follows is of this network namespace.
+    pub(super) fn enter(&mut self, name: String) {
+        self.netns = Some(name);
     }
 
     /// Writes a flow.
     #[inline]
     pub(super) fn flow(&mut self, flow: &Flow<'_>) -> Result<()> {
-        match self {
-            Self::Classic(classic) => classic.flow(flow),
-            Self::Table(out, table) => Ok(table.row(out, row(flow))?),
-            Self::Items(items) => items.push(&FlowView::from(flow)),
+        let netns = self.netns.as_deref();
+        match &mut self.target {
+            Target::Classic(classic) => classic.flow(flow, netns),
+            Target::Table(out, table) => {
+                let mut row = row(flow);
+                row.extend(netns.map(str::to_owned));
+                Ok(table.row(out, row)?)
+            }
+            Target::Items(items) => match netns {
+                Some(netns) => items.push(&Placed { netns, flow: FlowView::from(flow) }),
+                None => items.push(&FlowView::from(flow)),
+            },
         }
     }
 
     /// Ends the listing.
     pub(super) fn finish(self) -> Result<()> {
-        match self {
-            Self::Classic(mut classic) => classic.finish(),
-            Self::Table(out, table) => Ok(table.finish(out)?),
-            Self::Items(items) => items.finish(),
+        match self.target {
+            Target::Classic(mut classic) => classic.finish(),
+            Target::Table(out, table) => Ok(table.finish(out)?),
+            Target::Items(items) => items.finish(),
         }
     }
 }
 
 impl<W: Write> Classic<'_, W> {
     #[inline]
-    fn flow(&mut self, flow: &Flow<'_>) -> Result<()> {
+    fn flow(&mut self, flow: &Flow<'_>, netns: Option<&str>) -> Result<()> {
         let Self { out, line, format, .. } = self;
         match self.style {
-            Style::Text => text::flow(line, flow, format),
+            Style::Text => {
+                text::words(line, flow, format);
+                namespace(line, netns);
+                line.byte(b'\n');
+            }
             Style::Xml => {
                 if !std::mem::replace(&mut self.open, true) {
                     line.text(xml::HEAD);
@@ -148,6 +199,14 @@ impl<W: Write> Classic<'_, W> {
             self.line.text(xml::FOOT);
         }
         Ok(self.line.spill(1, self.out)?)
+    }
+}
+
+/// The network namespace of a flow, if it has a name.
+pub(super) fn namespace(line: &mut Line, netns: Option<&str>) {
+    if let Some(netns) = netns.filter(|netns| !netns.is_empty()) {
+        line.text(" netns=");
+        line.text(netns);
     }
 }
 

@@ -66,6 +66,43 @@ pub(crate) fn flush(ctx: &Context) -> Outcome {
     Ok(())
 }
 
+pub(crate) fn diff(ctx: &Context) -> Outcome {
+    table(ctx)?;
+    let before = out(ctx, "list -o ndjson")?;
+    fs::write("/run/before.ndjson", &before)?;
+    same(ctx, "nothing", "rsadm: 0 added, 0 removed, 0 changed\n", done(ctx, DIFF)?.err());
+    let gone = ids(&listed(ctx, "list -p sctp")?).len();
+    let marked = ids(&listed(ctx, "list -p icmp")?).len();
+    all(
+        ctx,
+        "create -p udp -s 10.5.0.1 -d 10.5.0.2 --sport 1 --dport 2 -t 9000
+         delete -p sctp
+         update -p icmp --set-mark 9
+         update -p tcp -t 100",
+    )?;
+    let told = run(ctx, DIFF)?;
+    same(ctx, "status", 3, told.code());
+    let says = format!("rsadm: 1 added, {gone} removed, {marked} changed\n");
+    same(ctx, "summary", says, told.err());
+    let lines = told.out();
+    let starting = |sign: &str| lines.lines().filter(|line| line.starts_with(sign)).count();
+    same(ctx, "added", 1, starting("+ udp 10.5.0.1:1 -> 10.5.0.2:2"));
+    same(ctx, "removed", gone, starting("- sctp 10.0.0.1:1000 -> 10.0.0.2:8"));
+    same(
+        ctx,
+        "changed",
+        marked,
+        starting("~ icmp 10.0.0.1 -> 10.0.0.2 type 8 code 0 id 77  mark 0 -> 9"),
+    );
+    fs::write("/run/after.json", out(ctx, "list -o json")?)?;
+    let files = run(ctx, "diff /run/before.ndjson /run/after.json -o ndjson")?;
+    same(ctx, "two files", 3, files.code());
+    same(ctx, "as many", lines.lines().count(), files.out().lines().count());
+    Ok(())
+}
+
+const DIFF: &str = "diff /run/before.ndjson";
+
 /// What a flow keeps when it is saved and loaded.
 fn kept(mut flows: Vec<Value>) -> Vec<String> {
     for flow in flows.iter_mut().filter_map(Value::as_object_mut) {

@@ -13,7 +13,7 @@ use testbed::harness::{Context, Outcome};
 use super::{Result, ids, listed, load, out, rsadm, same};
 
 /// Begins to listen, and waits until it does.
-fn listen(arguments: &str) -> Result<Child> {
+pub(crate) fn listen(arguments: &str) -> Result<Child> {
     let mut command = rsadm();
     command.args(["conntrack", "events"]).args(arguments.split_whitespace());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
@@ -22,7 +22,7 @@ fn listen(arguments: &str) -> Result<Child> {
     Ok(child)
 }
 
-fn signal(child: &Child, signal: Signal) -> Result<()> {
+pub(crate) fn signal(child: &Child, signal: Signal) -> Result<()> {
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         kill_process(pid, signal)?;
     }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use testbed::harness::{Context, Outcome};
 
-use super::{ids, listed, run, same, table};
+use super::{ids, listed, out, rsadm, run, same, table};
 
 /// Where nobody may read the program.
 const PROGRAM: &str = "/run/rsadm-for-all";
@@ -40,6 +40,47 @@ pub(crate) fn hints(ctx: &Context) -> Outcome {
         ctx.check(&format!("{line}: {err}"), err.contains(says) && captured.stdout.is_empty());
     }
     same(ctx, "left", &before, &ids(&listed(ctx, "list")?));
+    Ok(())
+}
+
+/// What the kernel would pass over is refused.
+pub(crate) fn silent(ctx: &Context) -> Outcome {
+    let udp = "create -p udp -s 10.3.0.1 -d 10.0.0.2 --sport 1 --dport 2 -t 9";
+    for (line, status, says) in [
+        (
+            format!("{udp} -n fd00::1"),
+            2,
+            "--src-nat fd00::1 and 10.3.0.1 are of different families",
+        ),
+        (format!("{udp} -g [fd00::1]:80"), 2, "--dst-nat fd00::1 and 10.3.0.1 are of different"),
+        (format!("{udp} -u !ASSURED"), 2, "never clears one"),
+        (format!("{udp} -u DYING"), 2, "and no other status"),
+        (format!("{udp} --label-add 3"), 1, "no rule uses labels, so the flow has none\n  hint: "),
+    ] {
+        let captured = run(ctx, &line)?;
+        same(ctx, &line, status, captured.code());
+        ctx.check(&format!("{line}: {}", captured.err()), captured.err().contains(says));
+    }
+    same(ctx, "left", 0, listed(ctx, "list")?.len());
+    let dccp = "-p dccp -s 10.3.0.1 -d 10.0.0.2 --sport 1 --dport 2";
+    let created = run(ctx, &format!("create {dccp} -t 9 --state OPEN"))?;
+    let caps = out(ctx, "caps")?;
+    if caps.lines().any(|line| line.starts_with("track-dccp") && line.contains("ignored")) {
+        let text = "rsadm: this kernel does not track dccp: its flows would have no ports\n";
+        same(ctx, "create", (1, text.to_owned()), (created.code(), created.err()));
+        let line = format!("-A -t 9 {dccp} --state OPEN\n");
+        let loaded = ctx.capture_with(rsadm().args(["conntrack", "load"]), &line)?;
+        same(ctx, "load", (1, text.to_owned()), (loaded.code(), loaded.err()));
+        same(ctx, "left", 0, listed(ctx, "list")?.len());
+    } else {
+        let made = listed(ctx, "list -p dccp")?;
+        let has_port = made.iter().all(|flow| flow["original"]["destination_port"] == 2);
+        same(ctx, "made with its ports", has_port, created.code() != 0 || made.len() == 1);
+    }
+    let labelled = "-A -t 9 -p udp -s 10.3.0.1 -d 10.0.0.2 --sport 1 --dport 2 --labels 0x8\n";
+    let loaded = ctx.capture_with(rsadm().args(["conntrack", "load"]), labelled)?;
+    let told = "rsadm: loaded 1 flow\nrsadm: the flows have lost their labels\n  hint: ";
+    ctx.check(&loaded.err(), loaded.code() == 1 && loaded.err().starts_with(told));
     Ok(())
 }
 

@@ -13,6 +13,11 @@ pub fn flow(line: &mut Line, flow: &Flow<'_>, format: &Format) {
     line.byte(b'\n');
 }
 
+/// Appends a flow without a newline: more follows.
+pub fn words(line: &mut Line, flow: &Flow<'_>, format: &Format) {
+    push(line, flow, format);
+}
+
 /// Appends a flow with what happened to it, without a newline: who did it follows.
 pub fn event(line: &mut Line, kind: EventKind, flow: &Flow<'_>, format: &Format) {
     push_kind(line, kind);
