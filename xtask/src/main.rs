@@ -20,7 +20,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Boot a kernel, build the two-node cluster in it, and look around
+    /// Boot a kernel, build a cluster in it, and look around
     Lab(lab::Arguments),
     /// Measure ours beside the kernel's limit and the classic tools
     Bench(bench::Arguments),

@@ -156,8 +156,14 @@ impl Lab {
         self.asker(source).ask(filler)
     }
 
-    /// Both sources at the same time: the node, and the client.
+    /// Both sources, the node and the client; at the same time, unless both ask the same IPVS.
     pub fn probe_both(&self, filler: usize) -> Result<[Probe; 2]> {
+        if self.cluster.forwarding == Forwarding::DirectRouting {
+            return Ok([
+                self.probe_sized(Source::Node, filler)?,
+                self.probe_sized(Source::Client, filler)?,
+            ]);
+        }
         let [node, client] = [self.asker(Source::Node), self.asker(Source::Client)];
         thread::scope(|scope| {
             let node = scope.spawn(move || node.ask(filler));

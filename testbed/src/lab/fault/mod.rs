@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Lab, Node, Probe, Source, Variant,
+    Lab, Node, Pod, Probe, Source, Variant,
     cluster::{Cluster, Forwarding, Network, Protocol},
     overlay::{Vtep, port_of},
 };
@@ -66,7 +66,9 @@ pub enum Lost {
     Nothing,
     /// Every one.
     All,
-    /// Those on other nodes than the source's.
+    /// Those on the other one of the first two nodes.
+    Other,
+    /// Those on all other nodes.
     Remote,
     /// Those on the source's node.
     Local,
@@ -94,10 +96,16 @@ enum Need {
     Vxlan,
     /// The service on every node, by NAT.
     Masquerade,
+    /// The service by direct routing.
+    DirectRouting,
     /// IPv4's own sysctls.
     Ipv4,
+    /// A TCP service.
+    Tcp,
     /// A UDP service.
     Udp,
+    /// No third node.
+    TwoNodes,
     /// A kernel with iptables.
     Iptables,
 }
@@ -171,7 +179,13 @@ impl Need {
             Self::Masquerade => {
                 (cluster.forwarding == Forwarding::Masquerade, "its service is on one node alone")
             }
+            Self::DirectRouting => (
+                cluster.forwarding == Forwarding::DirectRouting,
+                "its service is not routed directly",
+            ),
             Self::Ipv4 => (cluster.service().is_ipv4(), "it has no IPv4"),
+            Self::TwoNodes => (cluster.nodes.len() == 2, "it has a third node"),
+            Self::Tcp => (cluster.protocol == Protocol::Tcp, "its service is not TCP"),
             Self::Udp => (cluster.protocol == Protocol::Udp, "its service is not UDP"),
             Self::Iptables => (true, ""),
         };
@@ -230,12 +244,14 @@ impl Loss {
 
 impl Lost {
     fn backends(self, lab: &Lab, source: Source) -> BTreeSet<IpAddr> {
-        let own = &lab.nodes[source as usize];
-        let own: BTreeSet<IpAddr> = own.pods().iter().map(super::Pod::address).collect();
-        let all = lab.backends();
+        let on = |node: usize| -> BTreeSet<IpAddr> {
+            lab.nodes[node].pods().iter().map(Pod::address).collect()
+        };
+        let (all, own, other) = (lab.backends(), on(source as usize), on(1 - source as usize));
         match self {
             Self::Nothing => BTreeSet::new(),
             Self::All => all,
+            Self::Other => &all & &other,
             Self::Remote => &all - &own,
             Self::Local => &all & &own,
             Self::FirstPod => BTreeSet::from([lab.nodes[0].pods()[0].address()]),
@@ -250,7 +266,7 @@ impl fmt::Display for Effect {
             Self::LosesLarge(losses) => ("large answers: ", losses),
             Self::BreaksFlows(losses) => ("flows from before: ", losses),
             Self::Fragments => return f.write_str("large packets cross in fragments"),
-            Self::Latent => return f.write_str("none yet"),
+            Self::Latent => return f.write_str("all is answered"),
         };
         f.write_str(what)?;
         match losses {
@@ -267,17 +283,18 @@ impl fmt::Display for Loss {
         let lost = match self.lost {
             Lost::Nothing => return f.write_str("nothing"),
             Lost::All => "all",
-            Lost::Remote => "other nodes' pods",
-            Lost::Local => "own node's pods",
+            Lost::Other => "the other's pods",
+            Lost::Remote => "all other nodes' pods",
+            Lost::Local => "its own node's pods",
             Lost::FirstPod => "one pod",
         };
         let how = match self.how {
-            How::TimesOut => "time out",
-            How::Refused => "are refused",
-            How::Unsent => "are not sent",
-            How::Moved => "are answered by others",
+            How::TimesOut => "no answer from",
+            How::Refused => "refused by",
+            How::Unsent => "not sent to",
+            How::Moved => "answered instead of",
         };
-        write!(f, "{lost} {how}")
+        write!(f, "{how} {lost}")
     }
 }
 
@@ -288,7 +305,9 @@ impl Lab {
             return Some(lack);
         }
         let lacks_iptables = fault.needs_iptables() && !self.masquerades;
-        lacks_iptables.then(|| format!("{} needs iptables: this kernel has none", fault.name))
+        lacks_iptables.then(|| {
+            format!("{} needs iptables, which this kernel lacks: 6.1 and 6.12 have it", fault.name)
+        })
     }
 
     /// Makes a fault, and tells what was done, as typed at a prompt.
@@ -414,8 +433,52 @@ impl Lab {
             ("{pod}", pod(node.plan.pods[0])),
             ("{no pod}", pod(99)),
             ("{wire}", node.pods()[0].wire().to_owned()),
+            ("{version}", if service.is_ipv4() { "-4" } else { "-6" }.to_owned()),
             ("{iptables}", family.iptables().to_owned()),
         ];
         names.iter().fold(line.to_owned(), |line, (name, value)| line.replace(name, value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The line of the documentation that is about this fault.
+    fn row(fault: &Fault) -> String {
+        let fits = |variant: &&Variant| fault.lacks_in(**variant).is_none();
+        let variants: Vec<_> = Variant::ALL.iter().filter(fits).map(|fits| fits.name()).collect();
+        let variants =
+            if variants.len() == Variant::ALL.len() { "all".into() } else { variants.join(", ") };
+        let kernels = if fault.needs_iptables() { "6.1, 6.12" } else { "all" };
+        let Fault { name, done, seen, effect, .. } = fault;
+        format!("| `{name}` | {done} | {seen} | {effect} | {variants} | {kernels} |")
+    }
+
+    #[test]
+    fn the_documentation_lists_every_variant_and_fault() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/lab.md");
+        let text = fs::read_to_string(path).expect("docs/lab.md is there");
+        let found: Vec<&str> = text.lines().filter(|line| line.starts_with("| `")).collect();
+        let variants = Variant::ALL.iter();
+        let variants = variants.map(|variant| format!("| `{variant}` | {} |", variant.about()));
+        let expected: Vec<_> = variants.chain(Fault::all().iter().map(row)).collect();
+        assert!(found == expected, "the tables of docs/lab.md should be\n{}", expected.join("\n"));
+    }
+
+    #[test]
+    fn names_are_words_of_their_own_and_every_fault_can_be_made() {
+        let names: BTreeSet<&str> = Fault::all().iter().map(|fault| fault.name).collect();
+        assert_eq!(names.len(), Fault::all().len());
+        for fault in Fault::all() {
+            let plain = |letter: char| letter.is_ascii_lowercase() || letter == '-';
+            assert!(fault.name.chars().all(plain), "{}", fault.name);
+            assert!(fault.variant().is_some(), "{}", fault.name);
+        }
+        let said = Fault::find("nosuch").expect_err("there is none");
+        assert!(
+            said.starts_with("the lab has no fault nosuch: it has service-missing, "),
+            "{said}"
+        );
     }
 }
