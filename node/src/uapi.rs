@@ -75,6 +75,7 @@ pub(crate) const IFLA_LINK: u16 = 5;
 pub(crate) const IFLA_LINKINFO: u16 = 18;
 pub(crate) const IFLA_STATS64: u16 = 23;
 pub(crate) const IFLA_AF_SPEC: u16 = 26;
+pub(crate) const IFLA_GROUP: u16 = 27;
 pub(crate) const IFLA_CARRIER: u16 = 33;
 pub(crate) const IFLA_INFO_KIND: u16 = 1;
 pub(crate) const IFLA_INFO_DATA: u16 = 2;

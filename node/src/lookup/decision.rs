@@ -129,7 +129,8 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The error number that the kernel answers.
+    /// The error number that the kernel answers. (Since 6.13 that of [`Self::ReversePath`] is EINVAL,
+    /// like that of [`Self::BadSource`]; a packet is dropped without any.)
     pub const fn errno(self) -> i32 {
         match self {
             Self::Prohibited => 13,

@@ -31,16 +31,20 @@ pub(crate) const IPV4_SETTINGS: [(usize, &str); 18] = [
 ];
 
 /// The same of IPv6 (`DEVCONF_*`), which are counted from 0.
-pub(crate) const IPV6_SETTINGS: [(usize, &str); 9] = [
+pub(crate) const IPV6_SETTINGS: [(usize, &str); 13] = [
     (0, "forwarding"),
     (1, "hop_limit"),
     (2, "mtu"),
     (3, "accept_ra"),
     (4, "accept_redirects"),
     (5, "autoconf"),
+    (10, "use_tempaddr"),
     (22, "proxy_ndp"),
     (26, "disable_ipv6"),
     (27, "accept_dad"),
+    (34, "use_optimistic"),
+    (37, "use_oif_addrs_only"),
+    (39, "ignore_routes_with_linkdown"),
 ];
 
 /// A link as far as it is read here, and its sysctls.
@@ -70,6 +74,7 @@ pub(crate) fn details(payload: &[u8]) -> Option<Details> {
         match attribute.kind {
             IFLA_LINK => link.lower = attribute.u32().filter(|lower| *lower != 0),
             IFLA_CARRIER => link.carrier = flag(&attribute),
+            IFLA_GROUP => link.group = attribute.u32().unwrap_or_default(),
             IFLA_STATS64 => link.counters = counters(attribute.value),
             IFLA_LINKINFO => information(link, &attribute),
             IFLA_AF_SPEC => {
