@@ -22,6 +22,9 @@ mod route;
 mod rule;
 mod snapshot;
 mod stage;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod trace;
 mod tracking;
 mod uapi;
 mod wire;

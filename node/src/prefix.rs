@@ -59,6 +59,22 @@ impl Prefix {
         Family::of(self.address)
     }
 
+    /// The same network, with no bits behind the prefix.
+    #[must_use]
+    pub fn masked(&self) -> Self {
+        let address = match self.address {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.length)).unwrap_or(0);
+                Ipv4Addr::from_bits(address.to_bits() & mask).into()
+            }
+            IpAddr::V6(address) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.length)).unwrap_or(0);
+                Ipv6Addr::from_bits(address.to_bits() & mask).into()
+            }
+        };
+        Self { address, length: self.length }
+    }
+
     /// Whether it has one address only.
     pub fn is_host(&self) -> bool {
         self.length == bits(self.address)
@@ -152,6 +168,15 @@ mod tests {
         assert!(prefix("10.0.0.1/32").contains(address("10.0.0.1")));
         assert!(!prefix("10.0.0.1/32").contains(address("10.0.0.0")));
         assert!(!prefix("0.0.0.0/0").contains(address("::")));
+    }
+
+    #[test]
+    fn a_masked_network_has_no_bits_behind_its_prefix() {
+        assert_eq!(prefix("10.244.3.7/24").masked(), prefix("10.244.3.0/24"));
+        assert_eq!(prefix("10.244.3.7/0").masked(), prefix("0.0.0.0/0"));
+        assert_eq!(prefix("10.244.3.7/32").masked(), prefix("10.244.3.7/32"));
+        assert_eq!(prefix("2001:db8::7/64").masked(), prefix("2001:db8::/64"));
+        assert_eq!(prefix("2001:db8::7/0").masked(), prefix("::/0"));
     }
 
     #[test]
