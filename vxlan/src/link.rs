@@ -140,7 +140,7 @@ pub struct Settings {
     /// Whether entries are learned from packets. Changeable.
     #[doc(alias = "IFLA_VXLAN_LEARNING")]
     pub learning: Option<bool>,
-    /// Seconds that learned entries live; 0 for ever. Changeable.
+    /// Seconds that learned entries live; the kernel takes 0 for its default, 300. Changeable.
     #[doc(alias = "IFLA_VXLAN_AGEING")]
     pub ageing: Option<u32>,
     /// Most entries; 0 for no limit.

@@ -120,7 +120,7 @@ pub(super) fn hint(refused: &Refused) -> Option<Cow<'static, str>> {
         (
             Reason::NotSupported | Reason::Invalid,
             Request::ListVnis | Request::AddVnis(_) | Request::DeleteVnis(_),
-        ) => "VNIs are filtered by devices made with --external --vnifilter, since Linux 5.18".into(),
+        ) if refused.message.is_none() => "VNIs are filtered by devices made with --external --vnifilter, since Linux 5.18".into(),
         _ => return None,
     })
 }

@@ -295,12 +295,22 @@ impl Survey<'_> {
             gateway: route.gateway,
             ..Underlay::none()
         };
+        // Where packets have to leave through a link, the kernel takes for a neighbour what no
+        // route leads to.
+        if through.is_some() && route.gateway.is_none() {
+            let anywhere = self.client.route_to(address, None);
+            if anywhere.is_err_and(|error| error.refused().is_some()) {
+                underlay.problem = Some(Problem::UnderlayUnreachable);
+            }
+        }
         let Some(link) = route.link else { return Ok(underlay) };
         match self.client.neighbour(link, route.gateway.unwrap_or(address)) {
             Ok(neighbour) => {
                 underlay.mac = neighbour.mac.map(|mac| mac.to_string());
                 underlay.state = Some(ip::state_names(neighbour.state).collect());
-                underlay.problem = is_unresolved(&neighbour).then_some(Problem::UnderlayUnresolved);
+                if is_unresolved(&neighbour) && underlay.problem.is_none() {
+                    underlay.problem = Some(Problem::UnderlayUnresolved);
+                }
             }
             // Nothing was sent yet.
             Err(error) if error.reason() == Some(Reason::NotFound) => {}

@@ -94,12 +94,12 @@ pub(crate) fn mtu(text: &str) -> Parsed<u32> {
     number(text, "an MTU in bytes", "0 to 4294967295")
 }
 
-/// Seconds, or for ever.
+/// Seconds. The kernel takes 0, which is what ip makes of none, for the time that it chooses itself.
 pub(crate) fn ageing(text: &str) -> Parsed<u32> {
-    if text == "none" {
-        return Ok(0);
+    if matches!(text, "0" | "none") {
+        return Err("entries always age: the kernel takes none for 300 seconds".to_owned());
     }
-    number(text, "a time in seconds", "0 to 4294967295, or none")
+    number(text, "a time in seconds", "1 to 4294967295")
 }
 
 /// Entries, or no limit.
@@ -367,7 +367,8 @@ mod tests {
         assert_eq!(flow_label("0x12345"), Ok(FlowLabel::Fixed(0x1_2345)));
         assert_eq!(reserved_bits("0xf7ffffff000000ff"), Ok(0xf7ff_ffff_0000_00ff));
         assert_eq!("20-25".parse::<VniRange>().map(|range| range.last.get()), Ok(25));
-        assert_eq!((limit("none"), ageing("none"), ageing("60")), (Ok(0), Ok(0), Ok(60)));
+        assert_eq!((limit("none"), ageing("60")), (Ok(0), Ok(60)));
+        assert!(ageing("none").is_err() && ageing("0").is_err());
         assert_eq!(neighbour_state("STALE"), Ok(State::STALE));
         assert_eq!(
             network("172.16.20.121").map(|net| net.to_string()),

@@ -116,24 +116,41 @@ fn add(arguments: &LinkAdd) -> Result<()> {
     }
     let config = LinkConfig { name: Some(arguments.name.clone()), ..config };
     client.create_link(&config).map_err(|error| hint::on(&arguments.name, &error))?;
-    if config.settings.ageing != Some(0) {
-        return Ok(());
-    }
-    // The kernel takes this for the time that it chooses itself, unless the device is there.
-    let settings = Settings { ageing: Some(0), ..Settings::default() };
-    let index = client.link(&arguments.name)?.index;
-    let done = client.change_link(index, &LinkConfig { settings, ..LinkConfig::default() });
-    done.map_err(|error| hint::on(&arguments.name, &error))
+    let link = client.link(&arguments.name)?;
+    let Some(option) = unknown(&config.settings, &link) else { return Ok(()) };
+    client.delete_link(link.index)?;
+    Err(does_not_know(option))
+}
+
+/// The option that the kernel took no notice of, as it does of those that it does not know.
+fn unknown(asked: &Settings, link: &vxlan::Link) -> Option<&'static str> {
+    let is = link.vxlan.clone().unwrap_or_default();
+    [
+        ("--flowlabel inherit", asked.flow_label_policy.is_some(), is.flow_label_policy.is_some()),
+        ("--vnifilter", asked.vni_filter.is_some(), is.vni_filter.is_some()),
+        ("--localbypass", asked.local_bypass.is_some(), is.local_bypass.is_some()),
+        ("--reserved-bits", asked.reserved_bits.is_some(), is.reserved_bits.is_some()),
+        ("--mcroute", asked.multicast_route.is_some(), is.multicast_route.is_some()),
+    ]
+    .into_iter()
+    .find_map(|(option, asked, is)| (asked && !is).then_some(option))
+}
+
+fn does_not_know(option: &str) -> Failure {
+    Failure::refused(format!("{option}: this kernel does not know it"))
 }
 
 fn set(arguments: &LinkSet) -> Result<()> {
     let mut client = connect()?;
-    let index = devices::device(&mut client, "NAME", &arguments.name)?.index;
+    let link = devices::device(&mut client, "NAME", &arguments.name)?;
     let config = arguments.options.config(&mut client)?;
+    if let Some(option) = unknown(&config.settings, &link) {
+        return Err(does_not_know(option));
+    }
     let config = LinkConfig { name: arguments.rename.clone(), ..config };
     if config == LinkConfig::default() {
         return Err(Failure::usage("nothing was given to change")
             .hint("give at least one setting; --help lists them"));
     }
-    client.change_link(index, &config).map_err(|error| hint::on(&arguments.name, &error))
+    client.change_link(link.index, &config).map_err(|error| hint::on(&arguments.name, &error))
 }

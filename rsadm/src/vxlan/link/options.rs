@@ -45,7 +45,7 @@ pub(crate) struct LinkOptions {
     /// Flow label of the outer packets: a number or inherit; of IPv6 only
     #[arg(long, value_name = "LABEL", value_parser = values::flow_label)]
     flowlabel: Option<FlowLabel>,
-    /// Seconds that learned entries live, or none
+    /// Seconds that learned entries live [default: 300]
     #[arg(long, value_name = "SECONDS", value_parser = values::ageing)]
     ageing: Option<u32>,
     /// Most entries, or none
@@ -247,6 +247,10 @@ impl LinkOptions {
             if let Some(switch) = SWITCHES.get(*index) {
                 *(switch.field)(&mut settings) = Some(*on);
             }
+        }
+        // As by ip: who steers such a device from outside learns nothing from it.
+        if settings.external == Some(true) && settings.learning.is_none() {
+            settings.learning = Some(false);
         }
         Ok(settings)
     }
