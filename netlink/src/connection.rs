@@ -1,6 +1,7 @@
 //! A socket with one request under way at a time.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_ECHO, NLM_F_REQUEST};
 
@@ -136,6 +137,14 @@ impl<T: Transport> Connection<T> {
                 Err(error) => return Err(Error::socket("receive from")(error)),
             }
         }
+    }
+}
+
+/// The socket's descriptor: to look at its options, or to wait on it along with others. Whoever
+/// receives from it takes answers away that are waited for.
+impl<T: AsFd> AsFd for Connection<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.transport.as_fd()
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, ready};
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use zerocopy::IntoBytes;
 
@@ -27,17 +29,47 @@ impl From<Vec<u8>> for Answer {
     }
 }
 
+/// How often a [`FakeKernel`] was called: over a socket each is a system call.
+#[derive(Debug, Default)]
+pub struct Calls {
+    sends: AtomicUsize,
+    receives: AtomicUsize,
+}
+
+impl Calls {
+    /// Datagrams sent.
+    pub fn sends(&self) -> usize {
+        self.sends.load(Ordering::Relaxed)
+    }
+
+    /// Attempts to receive one.
+    pub fn receives(&self) -> usize {
+        self.receives.load(Ordering::Relaxed)
+    }
+}
+
 /// A transport whose other end is a script.
 pub struct FakeKernel {
     script: Script,
     queue: VecDeque<Answer>,
     receive_buffer_size: usize,
+    calls: Arc<Calls>,
 }
 
 impl FakeKernel {
     /// A kernel that answers each send with what `script` makes of it.
     pub fn new(script: impl FnMut(&[u8]) -> Vec<Answer> + Send + 'static) -> Self {
-        Self { script: Box::new(script), queue: VecDeque::new(), receive_buffer_size: 212_992 }
+        Self {
+            script: Box::new(script),
+            queue: VecDeque::new(),
+            receive_buffer_size: 212_992,
+            calls: Arc::default(),
+        }
+    }
+
+    /// The counts of what is sent and received, to look at later.
+    pub fn calls(&self) -> Arc<Calls> {
+        Arc::clone(&self.calls)
     }
 
     /// The same kernel with another receive buffer, which bounds batches.
@@ -56,6 +88,7 @@ impl fmt::Debug for FakeKernel {
 
 impl Transport for FakeKernel {
     fn send(&mut self, bytes: &[u8]) -> impl Future<Output = io::Result<usize>> + Send {
+        self.calls.sends.fetch_add(1, Ordering::Relaxed);
         self.queue.extend((self.script)(bytes));
         ready(Ok(bytes.len()))
     }
@@ -65,6 +98,7 @@ impl Transport for FakeKernel {
     }
 
     fn try_receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.calls.receives.fetch_add(1, Ordering::Relaxed);
         match self.queue.pop_front() {
             Some(Answer::Datagram(datagram)) => {
                 let length = datagram.len().min(buffer.len());

@@ -31,6 +31,7 @@ mod exchange;
 pub mod fake;
 mod generic;
 mod header;
+pub mod layout;
 mod message;
 mod namespace;
 mod socket;

@@ -1,21 +1,8 @@
-//! What most flows have, in the one form that the kernel gives it: read at fixed places, after a look
-//! at the fronts of the attributes there. What has another form is left to the walk, which reads all
-//! forms, in four times the time.
+//! What most flows have, in the one form that the kernel gives it.
+
+use rsadm_netlink::layout::{front, has_fronts, word};
 
 use super::*;
-
-/// Two bytes of length and two of type, as they stand at the front of an attribute.
-const fn front(length: u16, kind: u16) -> [u8; 4] {
-    let ([a, b], [c, d]) = (length.to_ne_bytes(), kind.to_ne_bytes());
-    [a, b, c, d]
-}
-
-/// Four bytes, counted from the start in fours.
-#[inline]
-fn word<const LENGTH: usize>(bytes: &[u8; LENGTH], index: usize) -> [u8; 4] {
-    let at = index * 4;
-    [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]
-}
 
 /// A tuple of IPv4 with ports and without a zone.
 #[inline]
@@ -30,7 +17,7 @@ pub(super) fn tuple(value: &[u8]) -> Option<Tuple> {
         (10, front(6, CTA_PROTO_DST_PORT)),
     ];
     let value: &[u8; 48] = value.try_into().ok()?;
-    if FRONTS.map(|(index, _)| word(value, index)) != FRONTS.map(|(_, front)| front) {
+    if !has_fronts(value, &FRONTS) {
         return None;
     }
     let port = |index| {
@@ -53,7 +40,7 @@ pub(super) fn counters(value: &[u8]) -> Option<Counters> {
     const FRONTS: [(usize, [u8; 4]); 2] =
         [(0, front(12, CTA_COUNTERS_PACKETS)), (3, front(12, CTA_COUNTERS_BYTES))];
     let value: &[u8; 24] = value.try_into().ok()?;
-    if FRONTS.map(|(index, _)| word(value, index)) != FRONTS.map(|(_, front)| front) {
+    if !has_fronts(value, &FRONTS) {
         return None;
     }
     let number = |index| {
@@ -74,7 +61,7 @@ pub(super) fn tcp(value: &[u8]) -> Option<Tcp> {
         (8, front(6, CTA_PROTOINFO_TCP_FLAGS_REPLY)),
     ];
     let value: &[u8; 40] = value.try_into().ok()?;
-    if FRONTS.map(|(index, _)| word(value, index)) != FRONTS.map(|(_, front)| front) {
+    if !has_fronts(value, &FRONTS) {
         return None;
     }
     let flags = |index| {
