@@ -1,6 +1,7 @@
 //! The blocking client, the same verbs over tokio, and how either is opened.
 
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 use rsadm_netlink::{Bus, Namespace, Options, Socket, now};
@@ -10,7 +11,7 @@ use crate::error::{Error, Refused, Request, Result};
 use crate::verbs::Verbs;
 use crate::{
     Daemon, Destination, DestinationEntry, DestinationPatch, Info, Overview, PlainTable, Proc,
-    Role, Service, ServiceEntry, ServiceKey, ServicePatch, ServiceTable, Timeouts,
+    Role, Service, ServiceEntry, ServiceKey, ServiceList, ServicePatch, ServiceTable, Timeouts,
 };
 
 /// How to open a client.
@@ -148,6 +149,13 @@ impl Client {
     }
 }
 
+/// The descriptor of the client's socket. Between verbs there is nothing to receive from it.
+impl AsFd for Client {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.verbs.as_fd()
+    }
+}
+
 #[cfg(feature = "tokio")]
 impl crate::tokio::Client {
     /// Opens a client in the current network namespace; call it inside a runtime with I/O enabled.
@@ -214,6 +222,20 @@ verbs! {
     #[doc(alias = "IPVS_CMD_GET_SERVICE")]
     services() -> Vec<ServiceEntry>;
 
+    /// The same in little memory, for whoever keeps a large table while it asks for more.
+    ///
+    /// ```no_run
+    /// # let mut client = ipvs::Client::connect()?;
+    /// let mut services = client.service_list()?;
+    /// services.sort();
+    /// for key in services.keys() {
+    ///     println!("{key}");
+    /// }
+    /// # Ok::<(), ipvs::Error>(())
+    /// ```
+    #[doc(alias = "IPVS_CMD_GET_SERVICE")]
+    service_list() -> ServiceList;
+
     /// One service.
     ///
     /// ```no_run
@@ -239,6 +261,20 @@ verbs! {
     /// ```
     #[doc(alias = "IPVS_CMD_GET_DEST")]
     destinations(key: &ServiceKey) -> Vec<DestinationEntry>;
+
+    /// The same into a list whose memory is used again; what it had is gone.
+    ///
+    /// ```no_run
+    /// # let mut client = ipvs::Client::connect()?;
+    /// let mut destinations = Vec::new();
+    /// for key in client.service_list()?.keys() {
+    ///     client.destinations_into(&key, &mut destinations)?;
+    ///     println!("{key} has {}", destinations.len());
+    /// }
+    /// # Ok::<(), ipvs::Error>(())
+    /// ```
+    #[doc(alias = "IPVS_CMD_GET_DEST")]
+    destinations_into(key: &ServiceKey, destinations: &mut Vec<DestinationEntry>) -> ();
 
     /// All services with all destinations, read so that nothing that was there all the time is
     /// missing, in the kernel's order.

@@ -39,6 +39,10 @@ impl<'a> Fields<'a> {
     }
 
     fn skip_blanks(&mut self) {
+        // Columns are filled with many of them.
+        while let Some((b"        ", rest)) = self.rest.split_first_chunk() {
+            self.rest = rest;
+        }
         while let [b' ', rest @ ..] = self.rest {
             self.rest = rest;
         }
@@ -101,6 +105,10 @@ impl<'a> Fields<'a> {
 
     /// The next word as `%08X:%04X` or `[IPv6 in full]:%04X`.
     pub(crate) fn socket_address(&mut self) -> Option<SocketAddr> {
+        self.skip_blanks();
+        if let Some(address) = self.usual_socket_address() {
+            return Some(address);
+        }
         let word = self.word()?;
         let (host, port) = if let [b'[', rest @ ..] = word {
             let (host, rest) = rest.split_at_checked(IPV6_LENGTH)?;
@@ -110,6 +118,17 @@ impl<'a> Fields<'a> {
             (IpAddr::V4(ipv4(host)?), rest.strip_prefix(b":")?)
         };
         Some(SocketAddr::new(host, u16::try_from(hex(port)?).ok()?))
+    }
+
+    /// `%08X:%04X` and a blank, without looking for where it ends.
+    fn usual_socket_address(&mut self) -> Option<SocketAddr> {
+        let (address, rest) = self.rest.split_first_chunk::<IPV4_LENGTH>()?;
+        let (b":", rest) = rest.split_first_chunk()? else { return None };
+        let (port, rest) = rest.split_first_chunk::<4>()?;
+        let address = Ipv4Addr::from_bits(hex(address)?);
+        let address = SocketAddr::new(address.into(), hex(port)? as u16);
+        self.rest = rest.strip_prefix(b" ")?;
+        Some(address)
     }
 
     /// The next word as the name of a protocol (`ip_vs_proto_name()`).
@@ -157,6 +176,7 @@ const HEX: [u8; 256] = {
     values
 };
 
+#[inline]
 fn hex(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || digits.len() > 8 {
         return None;

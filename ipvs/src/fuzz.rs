@@ -55,11 +55,21 @@ pub fn verbs(kernel: FakeKernel, choice: u8) {
     let service = Service::new(key, "rr");
     let destination = Destination::new(address, ForwardingMethod::MASQUERADE);
     match choice % 14 {
-        0 => drop(now(verbs.services())),
+        0 => {
+            if let Ok(mut services) = now(verbs.service_list()) {
+                services.sort();
+                services.iter().for_each(drop);
+            }
+        }
         1 => drop(now(verbs.service(&key))),
         2 => drop(now(verbs.destinations(&key))),
         3 => drop(now(verbs.table())),
-        4 => drop(now(verbs.overview(None))),
+        4 => {
+            if let Ok(mut overview) = now(verbs.overview(None::<crate::PlainTable>)) {
+                overview.sort();
+                overview.iter().for_each(drop);
+            }
+        }
         5 => drop(now(verbs.info())),
         6 => drop(now(verbs.timeouts())),
         7 => drop(now(verbs.daemons())),

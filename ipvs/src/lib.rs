@@ -57,8 +57,10 @@ mod fields;
 pub mod fuzz;
 mod key;
 mod lines;
+mod list;
 mod modules;
 mod overview;
+mod pack;
 mod proc;
 mod service;
 mod settings;
@@ -83,6 +85,7 @@ pub use destination::{
 };
 pub use error::{Error, Reason, Refused, Request, Result};
 pub use key::{Family, Netmask, ParseKeyError, Protocol, ServiceKey};
+pub use list::ServiceList;
 pub use modules::{Module, Modules, Presence};
 pub use overview::{Overview, ServiceOverview, ServiceTable};
 pub use proc::Proc;

@@ -51,11 +51,27 @@ impl<R: BufRead> Lines<R> {
 
     fn fill(&mut self) -> Result<u64> {
         self.line.clear();
+        if let Some(length) = self.fill_from_buffer()? {
+            return Ok(length);
+        }
         let mut bounded = (&mut self.reader).take(LONGEST);
         match bounded.read_until(b'\n', &mut self.line) {
             Ok(length) => Ok(length as u64),
             Err(source) => Err(read_error(self.path, source)),
         }
+    }
+
+    /// Takes a line that is in the reader's buffer as a whole, as nearly every line is.
+    fn fill_from_buffer(&mut self) -> Result<Option<u64>> {
+        let buffer = match self.reader.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(None),
+            result => result.map_err(|source| read_error(self.path, source))?,
+        };
+        let end = memchr::memchr(b'\n', buffer).filter(|end| (*end as u64) < LONGEST);
+        let Some(end) = end else { return Ok(None) };
+        self.line.extend_from_slice(&buffer[..=end]);
+        self.reader.consume(end + 1);
+        Ok(Some(end as u64 + 1))
     }
 
     /// Names another file in errors.

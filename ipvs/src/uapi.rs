@@ -78,6 +78,7 @@ pub(crate) const IPVS_STATS_ATTR_INPPS: u16 = 7;
 pub(crate) const IPVS_STATS_ATTR_OUTPPS: u16 = 8;
 pub(crate) const IPVS_STATS_ATTR_INBPS: u16 = 9;
 pub(crate) const IPVS_STATS_ATTR_OUTBPS: u16 = 10;
+pub(crate) const IPVS_STATS_ATTR_PAD: u16 = 11;
 
 pub(crate) const IP_VS_STATE_MASTER: u32 = 1;
 pub(crate) const IP_VS_STATE_BACKUP: u32 = 2;

@@ -2,9 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
+use std::io::BufRead;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
 
-use rsadm_netlink::{Attributes, Connection, Family as GenericFamily, Message, Reply, Transport};
+use rsadm_netlink::{Connection, Family as GenericFamily, Message, Reply, Transport};
 
 use crate::change::{Change, Report};
 use crate::error::{Error, Reason, Refused, Request, Result};
@@ -13,7 +15,8 @@ use crate::uapi::*;
 use crate::wire;
 use crate::{
     Daemon, Destination, DestinationEntry, DestinationPatch, Info, Overview, PlainTable, Role,
-    Service, ServiceEntry, ServiceFlags, ServiceKey, ServicePatch, ServiceTable, Timeouts,
+    Service, ServiceEntry, ServiceFlags, ServiceKey, ServiceList, ServicePatch, ServiceTable,
+    Timeouts,
 };
 
 /// How often a table is read in the hope that it stays as it is meanwhile.
@@ -100,28 +103,34 @@ impl<T: Transport> Verbs<T> {
         }
     }
 
+    /// Hands the messages of a dump to `take`.
+    async fn each(
+        &mut self,
+        request: Request,
+        mut message: Message,
+        take: impl FnMut(Reply<'_>) -> Result<(), rsadm_netlink::Error> + Send,
+    ) -> Result<()> {
+        let taken = match self.connection.dump(&mut message).await {
+            Ok(dump) => dump.for_each(take).await,
+            Err(error) => Err(error),
+        };
+        taken.map_err(|error| explain(request, error))
+    }
+
     /// Collects a dump.
     async fn list<V: Send>(
         &mut self,
         request: Request,
-        mut message: Message,
+        message: Message,
         mut decode: impl FnMut(Reply<'_>) -> Result<V, rsadm_netlink::Error> + Send,
     ) -> Result<Vec<V>> {
         let mut values = Vec::new();
-        let collected = match self.connection.dump(&mut message).await {
-            Ok(dump) => {
-                let collect = dump.for_each(|reply| {
-                    values.push(decode(reply)?);
-                    Ok::<_, rsadm_netlink::Error>(())
-                });
-                collect.await
-            }
-            Err(error) => Err(error),
-        };
-        match collected {
-            Ok(()) => Ok(values),
-            Err(error) => Err(explain(request, error)),
-        }
+        self.each(request, message, |reply| {
+            values.push(decode(reply)?);
+            Ok(())
+        })
+        .await?;
+        Ok(values)
     }
 
     pub(crate) async fn info(&mut self) -> Result<Info> {
@@ -140,13 +149,37 @@ impl<T: Transport> Verbs<T> {
         self.read(Request::ReadService(*key), message, read_service).await
     }
 
+    pub(crate) async fn service_list(&mut self) -> Result<ServiceList> {
+        let mut services = ServiceList::default();
+        let message = self.message(IPVS_CMD_GET_SERVICE);
+        self.each(Request::ListServices, message, |reply| {
+            services.push(read_service(reply)?);
+            Ok(())
+        })
+        .await?;
+        Ok(services)
+    }
+
     pub(crate) async fn destinations(&mut self, key: &ServiceKey) -> Result<Vec<DestinationEntry>> {
+        let mut destinations = Vec::new();
+        self.destinations_into(key, &mut destinations).await?;
+        Ok(destinations)
+    }
+
+    pub(crate) async fn destinations_into(
+        &mut self,
+        key: &ServiceKey,
+        destinations: &mut Vec<DestinationEntry>,
+    ) -> Result<()> {
+        destinations.clear();
         let mut message = self.message(IPVS_CMD_GET_DEST);
         wire::put_key(&mut message, key);
         let family = key.family();
-        self.list(Request::ListDestinations(*key), message, |reply| {
-            let (_, attributes): (_, Attributes<'_>) = reply.generic()?;
-            wire::destination(wire::nested(attributes, IPVS_CMD_ATTR_DEST, "destination")?, family)
+        self.each(Request::ListDestinations(*key), message, |reply| {
+            let (_, attributes) = reply.generic()?;
+            let inner = wire::nested(attributes, IPVS_CMD_ATTR_DEST, "destination")?;
+            destinations.push(wire::destination(inner, family)?);
+            Ok(())
         })
         .await
     }
@@ -214,10 +247,13 @@ impl<T: Transport> Verbs<T> {
     }
 
     /// `plain` is what /proc shows, if it can be read.
-    pub(crate) async fn overview(&mut self, plain: Option<PlainTable>) -> Result<Overview> {
+    pub(crate) async fn overview<R: BufRead + Send>(
+        &mut self,
+        plain: Option<PlainTable<R>>,
+    ) -> Result<Overview> {
         let mut join = Join::new(plain);
         let message = self.message(IPVS_CMD_GET_SERVICE);
-        self.list(Request::ListServices, message, |reply| {
+        self.each(Request::ListServices, message, |reply| {
             join.service(read_service(reply)?.service);
             Ok(())
         })
@@ -426,6 +462,12 @@ impl<T: Transport> Verbs<T> {
             // Counters move on by themselves.
             Change::Zero(_) => Ok(false),
         }
+    }
+}
+
+impl<T: AsFd> AsFd for Verbs<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.connection.as_fd()
     }
 }
 

@@ -4,6 +4,8 @@
 //! Attributes that are missing (older kernels) or unknown (newer ones) are no error, unless the
 //! entry could not be told from another without them.
 
+mod usual;
+
 use std::net::{IpAddr, SocketAddr};
 
 use rsadm_netlink::{Attribute, Attributes, Error, Message};
@@ -11,9 +13,9 @@ use rsadm_netlink::{Attribute, Attributes, Error, Message};
 use crate::key::unspecified;
 use crate::uapi::*;
 use crate::{
-    Daemon, Destination, DestinationEntry, Family, ForwardingMethod, Info, Netmask, Protocol, Role,
-    Service, ServiceEntry, ServiceFlags, ServiceKey, Statistics, Timeouts, Tunnel, TunnelFlags,
-    TunnelKind, Version,
+    Daemon, Destination, DestinationEntry, Family, ForwardingMethod, Info, Netmask, Protocol,
+    Rates, Role, Service, ServiceEntry, ServiceFlags, ServiceKey, Statistics, Timeouts, Tunnel,
+    TunnelFlags, TunnelKind, Version,
 };
 
 const fn malformed(what: &'static str) -> Error {
@@ -197,7 +199,18 @@ pub(crate) fn put_destination(message: &mut Message, destination: &Destination) 
 
 /// Reads the attributes of `IPVS_CMD_ATTR_DEST`. Before Linux 3.18 a destination is of its
 /// service's family and does not say so.
+#[inline]
 pub(crate) fn destination(
+    attributes: Attributes<'_>,
+    service_family: Family,
+) -> Result<DestinationEntry, Error> {
+    match usual::destination(attributes.remainder()) {
+        Some(entry) => Ok(entry),
+        None => walked_destination(attributes, service_family),
+    }
+}
+
+fn walked_destination(
     attributes: Attributes<'_>,
     service_family: Family,
 ) -> Result<DestinationEntry, Error> {
@@ -267,29 +280,34 @@ struct StatisticsReader<'a> {
 
 impl StatisticsReader<'_> {
     fn read(&self) -> Statistics {
-        let mut statistics = Statistics::default();
-        let Some(attribute) = self.wide.as_ref().or(self.narrow.as_ref()) else {
-            return statistics;
-        };
-        for attribute in attribute.attributes() {
-            let value = attribute.u64().or(attribute.u32().map(u64::from)).unwrap_or_default();
-            let Statistics { rates, .. } = &mut statistics;
-            match attribute.kind {
-                IPVS_STATS_ATTR_CONNS => statistics.connections = value,
-                IPVS_STATS_ATTR_INPKTS => statistics.incoming_packets = value,
-                IPVS_STATS_ATTR_OUTPKTS => statistics.outgoing_packets = value,
-                IPVS_STATS_ATTR_INBYTES => statistics.incoming_bytes = value,
-                IPVS_STATS_ATTR_OUTBYTES => statistics.outgoing_bytes = value,
-                IPVS_STATS_ATTR_CPS => rates.connections = value,
-                IPVS_STATS_ATTR_INPPS => rates.incoming_packets = value,
-                IPVS_STATS_ATTR_OUTPPS => rates.outgoing_packets = value,
-                IPVS_STATS_ATTR_INBPS => rates.incoming_bytes = value,
-                IPVS_STATS_ATTR_OUTBPS => rates.outgoing_bytes = value,
-                _ => {}
-            }
+        match self.wide.as_ref().or(self.narrow.as_ref()) {
+            Some(attribute) => usual::statistics(attribute.value)
+                .unwrap_or_else(|| walked_statistics(attribute.attributes())),
+            None => Statistics::default(),
         }
-        statistics
     }
+}
+
+fn walked_statistics(attributes: Attributes<'_>) -> Statistics {
+    let mut statistics = Statistics::default();
+    for attribute in attributes {
+        let value = attribute.u64().or(attribute.u32().map(u64::from)).unwrap_or_default();
+        let Statistics { rates, .. } = &mut statistics;
+        match attribute.kind {
+            IPVS_STATS_ATTR_CONNS => statistics.connections = value,
+            IPVS_STATS_ATTR_INPKTS => statistics.incoming_packets = value,
+            IPVS_STATS_ATTR_OUTPKTS => statistics.outgoing_packets = value,
+            IPVS_STATS_ATTR_INBYTES => statistics.incoming_bytes = value,
+            IPVS_STATS_ATTR_OUTBYTES => statistics.outgoing_bytes = value,
+            IPVS_STATS_ATTR_CPS => rates.connections = value,
+            IPVS_STATS_ATTR_INPPS => rates.incoming_packets = value,
+            IPVS_STATS_ATTR_OUTPPS => rates.outgoing_packets = value,
+            IPVS_STATS_ATTR_INBPS => rates.incoming_bytes = value,
+            IPVS_STATS_ATTR_OUTBPS => rates.outgoing_bytes = value,
+            _ => {}
+        }
+    }
+    statistics
 }
 
 /// A daemon to start. What is zero or absent is left to the kernel.

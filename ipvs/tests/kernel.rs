@@ -11,6 +11,8 @@ use ipvs::{
     ForwardingMethod, Namespace, Netmask, Reason, Role, Service, ServiceFlags, ServiceKey,
     ServicePatch, Timeouts, Tunnel, TunnelFlags, TunnelKind,
 };
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{netlink, sockopt};
 use testbed::harness::{Case, Context, Failure, Need, Outcome};
 
 fn main() -> ExitCode {
@@ -28,7 +30,8 @@ fn main() -> ExitCode {
         case("a_large_batch_and_its_overview", a_large_batch_and_its_overview),
         case("a_table_under_deletions_misses_no_survivor", table_under_deletions),
         case("a_namespace_is_entered", a_namespace_is_entered),
-        case("a_connection_survives_a_dropped_dump", two_clients_at_once),
+        case("two_clients_at_once", two_clients_at_once),
+        case("the_descriptor_has_nothing_between_verbs", the_descriptor),
         case("tokio_has_the_same_verbs", tokio_has_the_same_verbs),
     ])
 }
@@ -98,6 +101,8 @@ fn services_of_every_kind(ctx: &Context) -> Outcome {
         ctx.equal("read alone", service, &client.service(&service.key)?.service);
     }
     let listed: HashSet<_> = client.services()?.into_iter().map(|entry| entry.service).collect();
+    let packed: HashSet<_> = client.service_list()?.iter().map(|entry| entry.service).collect();
+    ctx.check("the list in little memory is the same", packed == listed);
     ctx.equal("listed", &wanted.iter().cloned().collect(), &listed);
     client.delete_service(&wanted[0].key)?;
     ctx.equal("one is deleted", &(wanted.len() - 1), &client.services()?.len());
@@ -406,6 +411,17 @@ fn two_clients_at_once(ctx: &Context) -> Outcome {
     ctx.equal("the other sees it", &1, &two.services()?.len());
     thread::spawn(move || two.flush()).join().expect("no panic")?;
     ctx.equal("and may move to another thread", &0, &one.services()?.len());
+    Ok(())
+}
+
+fn the_descriptor(ctx: &Context) -> Outcome {
+    let mut client = Client::connect()?;
+    client.add_service(&Service::new(key("tcp://10.0.0.1:80"), "rr"))?;
+    ctx.equal("services", &1, &client.services()?.len());
+    let protocol = sockopt::socket_protocol(&client)?;
+    ctx.equal("protocol", &Some(netlink::GENERIC), &protocol);
+    let mut waiting = [PollFd::new(&client, PollFlags::IN)];
+    ctx.equal("nothing to receive", &0, &poll(&mut waiting, Some(&Timespec::default()))?);
     Ok(())
 }
 

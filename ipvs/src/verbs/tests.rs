@@ -3,8 +3,8 @@
 use std::io::Cursor;
 use std::sync::{Arc, Mutex};
 
-use rsadm_netlink::fake::{Answer, FakeKernel, acknowledge, done, is_dump, messages, reply};
-use rsadm_netlink::{Header, now};
+use rsadm_netlink::fake::{Answer, Calls, FakeKernel, acknowledge, done, is_dump, messages, reply};
+use rsadm_netlink::{Attributes, Header, now};
 
 use super::*;
 use crate::{Family, ForwardingMethod};
@@ -30,7 +30,14 @@ impl Request {
 }
 
 /// Verbs over a kernel that answers each request by `script`.
-fn verbs(mut script: impl FnMut(&[Request]) -> Vec<Answer> + Send + 'static) -> Verbs<FakeKernel> {
+fn verbs(script: impl FnMut(&[Request]) -> Vec<Answer> + Send + 'static) -> Verbs<FakeKernel> {
+    counted(script).0
+}
+
+/// The same, and the counts of system calls that they would be over a socket.
+fn counted(
+    mut script: impl FnMut(&[Request]) -> Vec<Answer> + Send + 'static,
+) -> (Verbs<FakeKernel>, Arc<Calls>) {
     let kernel = FakeKernel::new(move |bytes| {
         let sent = messages(bytes);
         if sent[0].0.kind == 16 {
@@ -51,7 +58,8 @@ fn verbs(mut script: impl FnMut(&[Request]) -> Vec<Answer> + Send + 'static) -> 
             .collect();
         script(&requests)
     });
-    now(Verbs::connect(kernel)).expect("the family is there")
+    let calls = kernel.calls();
+    (now(Verbs::connect(kernel)).expect("the family is there"), calls)
 }
 
 fn mark(number: u32) -> ServiceKey {
@@ -225,6 +233,54 @@ fn a_daemon_that_is_stopped_without_an_answer_is_looked_for() {
 const TITLE: &str = "IP Virtual Server version 1.2.1 (size=4096)\n\
     Prot LocalAddress:Port Scheduler Flags\n\
     \x20 -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n";
+
+/// To resolve the family: one send, and its answer and acknowledgement.
+const CONNECT: (usize, usize) = (1, 2);
+
+#[test]
+fn six_thousand_changes_take_less_than_a_hundred_system_calls() {
+    let (mut verbs, calls) = counted(|requests| {
+        let last = requests.last().expect("a request");
+        vec![acknowledge(last.header, 0, &[]).into()]
+    });
+    let changes = (1..=6000).map(|number| Change::AddService(Service::new(mark(number), "rr")));
+    let report = now(verbs.apply(&changes.collect::<Vec<_>>())).expect("a report");
+    assert!(report.is_complete());
+    assert_eq!(report.applied, 6000);
+    // 47 windows of at most 128, each with one acknowledgement.
+    assert_eq!((calls.sends(), calls.receives()), (CONNECT.0 + 47, CONNECT.1 + 47));
+}
+
+#[test]
+fn an_overview_takes_one_dump_and_one_more_for_each_service_that_is_missing() {
+    const SERVICES: u32 = 1000;
+    const IN_A_DATAGRAM: usize = 100;
+    let of = |plain: &[u32]| {
+        let (mut verbs, calls) = counted(|requests| {
+            let request = &requests[0];
+            if request.command == IPVS_CMD_GET_DEST {
+                return dump(request.header, vec![destination_message(request.header, 80)]);
+            }
+            let services = (1..=SERVICES).map(|row| service_message(request.header, &mark(row)));
+            let services: Vec<_> = services.collect();
+            dump(request.header, services.chunks(IN_A_DATAGRAM).map(<[_]>::concat).collect())
+        });
+        let rows = plain.iter().map(|number| {
+            format!("FWM  {number:08X} rr \n  -> 0A000001:0050      Masq    1      0          0\n")
+        });
+        let text = TITLE.to_owned() + &rows.collect::<String>();
+        let table = PlainTable::from_reader(Cursor::new(text)).expect("a title");
+        let overview = now(verbs.overview(Some(table))).expect("an overview");
+        assert!(overview.iter().all(|row| row.destinations.len() == 1));
+        assert_eq!(overview.len(), SERVICES as usize);
+        (calls.sends() - CONNECT.0, calls.receives() - CONNECT.1)
+    };
+    let whole: Vec<u32> = (1..=SERVICES).collect();
+    // Ten datagrams of services, and the end.
+    assert_eq!(of(&whole), (1, 11));
+    // Seven dumps more, each a datagram and the end.
+    assert_eq!(of(&whole[7..]), (8, 11 + 14));
+}
 
 #[test]
 fn the_plain_table_must_agree_with_the_dump() {

@@ -157,6 +157,56 @@ fn destinations_of_real_kernels_are_read() {
     }
 }
 
+/// Everything in one of those messages, read in the usual way and by the walk.
+fn both_ways(payload: &[u8]) -> (Option<DestinationEntry>, Option<DestinationEntry>) {
+    let Ok(inner) = nested(attributes(payload), IPVS_CMD_ATTR_DEST, "destination") else {
+        return (None, None);
+    };
+    let mut walked = walked_destination(inner.clone(), Family::Ipv4).ok();
+    let mut counters = inner.clone().filter(|found| found.kind == IPVS_DEST_ATTR_STATS64);
+    if let (Some(entry), Some(counters)) = (&mut walked, counters.next()) {
+        entry.statistics = walked_statistics(counters.attributes());
+    }
+    (usual::destination(inner.remainder()), walked)
+}
+
+#[test]
+fn the_usual_destination_is_read_like_any_other() {
+    for (kernel, [_, destinations, ..]) in KERNELS {
+        for mut payload in payloads(destinations) {
+            // Other numbers in every counter.
+            let length = payload.len();
+            payload[length - 160..].chunks_exact_mut(4).zip(1..).for_each(|(bytes, number)| {
+                if bytes == [0; 4] {
+                    bytes.copy_from_slice(&u32::to_ne_bytes(number));
+                }
+            });
+            let (usual, walked) = both_ways(&payload);
+            assert!(usual.is_some(), "Linux {kernel}");
+            assert_eq!(usual, walked, "Linux {kernel}");
+            let rates = walked.expect("a destination").statistics.rates;
+            assert!(rates.connections != 0 && rates.outgoing_bytes != 0, "Linux {kernel}");
+        }
+    }
+}
+
+#[test]
+fn another_layout_is_left_to_the_walk() {
+    let mut message = Message::new(0, 0);
+    put_destination(
+        &mut message,
+        &Destination::new("10.244.3.91:8080".parse().expect("an address"), ForwardingMethod::ROUTE),
+    );
+    let inner = nested(message.attributes(), IPVS_CMD_ATTR_DEST, "destination").expect("one");
+    assert_eq!(usual::destination(inner.remainder()), None);
+    assert!(destination(inner, Family::Ipv4).is_ok());
+    let captured = payloads(KERNELS[1].1[1]).remove(0);
+    for cut in (24..captured.len()).step_by(4) {
+        let (usual, _) = both_ways(&captured[..cut]);
+        assert_eq!(usual, None, "cut to {cut} bytes");
+    }
+}
+
 #[test]
 fn what_we_write_of_a_destination_is_what_the_kernel_writes() {
     for (kernel, [_, destinations, ..]) in KERNELS {
@@ -239,6 +289,21 @@ fn what_tells_entries_apart_must_be_there() {
     let mut unknown = Message::new(0, 0);
     unknown.put_u16(IPVS_SVC_ATTR_AF, 99).put_u32(IPVS_SVC_ATTR_FWMARK, 1);
     assert!(service(unknown.attributes()).is_err(), "a family that no address type has");
+}
+
+proptest! {
+    /// Whatever a byte becomes, the usual way reads what the walk reads, or nothing.
+    #[test]
+    fn the_usual_way_is_never_of_another_opinion(
+        kernel in 0..KERNELS.len(), at in 4..330_usize, byte: u8,
+    ) {
+        let mut payload = payloads(KERNELS[kernel].1[1]).remove(0);
+        payload[at] = byte;
+        let (usual, walked) = both_ways(&payload);
+        if usual.is_some() {
+            prop_assert_eq!(usual, walked);
+        }
+    }
 }
 
 fn any_key() -> impl Strategy<Value = ServiceKey> {

@@ -94,11 +94,16 @@ impl Line {
         number: u64,
         place: impl FnOnce(usize) -> Range<usize>,
     ) {
-        let length = number.checked_ilog10().unwrap_or(0) as usize + 1;
+        let mut field = [b' '; WIDTH];
+        if number < 10 {
+            field[place(1).start] = b'0' + number as u8;
+            self.0.extend_from_slice(&field);
+            return;
+        }
+        let length = number.ilog10() as usize + 1;
         if length > WIDTH {
             return self.number(number);
         }
-        let mut field = [b' '; WIDTH];
         let mut rest = number;
         for byte in field[place(length)].iter_mut().rev() {
             *byte = b'0' + (rest % 10) as u8;

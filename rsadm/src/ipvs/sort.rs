@@ -1,9 +1,10 @@
 //! The order of a listing.
 
 use std::cmp::Reverse;
+use std::net::SocketAddr;
 
 use clap::ValueEnum;
-use ipvs::{DestinationEntry, DestinationSummary, ServiceEntry, Statistics};
+use ipvs::{DestinationEntry, DestinationSummary, ServiceEntry, ServiceList, Statistics};
 
 /// What services, and the destinations of each, are sorted by. Addresses, ports and marks are
 /// compared as numbers, smallest first; all else is largest first.
@@ -71,11 +72,11 @@ impl SortKey {
     }
 
     /// Sorts services by what they have themselves.
-    pub(crate) fn sort_services(self, services: &mut [ServiceEntry]) {
-        if self != Self::None {
-            services.sort_by_cached_key(|entry| {
-                (Reverse(self.counter(&entry.statistics)), entry.service.key)
-            });
+    pub(crate) fn sort_services(self, services: &mut ServiceList) {
+        match self {
+            Self::None => {}
+            Self::Address => services.sort(),
+            _ => services.sort_by_key(|key, statistics| (Reverse(self.counter(&statistics)), key)),
         }
     }
 
@@ -83,9 +84,17 @@ impl SortKey {
     pub(crate) fn sort_destinations<D: Row>(self, destinations: &mut [D]) {
         match self {
             Self::None => {}
-            Self::Address => destinations.sort_unstable_by_key(|row| row.plain().address),
-            _ => destinations
-                .sort_unstable_by_key(|row| (Reverse(row.amount(self)), row.plain().address)),
+            Self::Address => {
+                // The kernel has the newest first: what was added in order is the other way round.
+                if destinations.is_sorted_by(|one, next| one.address() >= next.address()) {
+                    destinations.reverse();
+                } else {
+                    destinations.sort_unstable_by_key(Row::address);
+                }
+            }
+            _ => {
+                destinations.sort_unstable_by_key(|row| (Reverse(row.amount(self)), row.address()))
+            }
         }
     }
 
@@ -121,6 +130,9 @@ pub(crate) trait Row {
     /// The plain columns.
     fn plain(&self) -> DestinationSummary;
 
+    /// Identity within its service.
+    fn address(&self) -> SocketAddr;
+
     /// All columns, where they were read.
     fn whole(&self) -> Option<&DestinationEntry>;
 
@@ -147,6 +159,10 @@ impl Row for DestinationSummary {
         *self
     }
 
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     fn whole(&self) -> Option<&DestinationEntry> {
         None
     }
@@ -157,6 +173,10 @@ impl Row for DestinationEntry {
 
     fn plain(&self) -> DestinationSummary {
         self.into()
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.destination.address
     }
 
     fn whole(&self) -> Option<&DestinationEntry> {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use ipvs::{
     Client, DestinationEntry, DestinationSummary, Info, Overview, ServiceEntry, ServiceKey,
-    ServiceOverview, Statistics,
+    ServiceList, ServiceOverview, Statistics,
 };
 
 use super::arguments::List;
@@ -105,18 +105,19 @@ fn present<D: Row>(
 fn stream(arguments: &List, out: &mut impl Write) -> Result<()> {
     let mut client = connect()?;
     let (info, mut services) = if let Some(key) = &arguments.service {
-        (None, vec![client.service(key)?])
+        (None, ServiceList::from_iter([client.service(key)?]))
     } else {
-        let services = client.services()?;
+        let services = client.service_list()?;
         (Some(client.info()?), services)
     };
     arguments.sort.sort_services(&mut services);
     let mut listing = render::Classic::new(arguments, arguments.columns());
     listing.titles(info.as_ref(), out)?;
-    for entry in &services {
-        let mut destinations = client.destinations(&entry.service.key)?;
+    let mut destinations = Vec::new();
+    for entry in services.iter() {
+        client.destinations_into(&entry.service.key, &mut destinations)?;
         arguments.sort.sort_destinations(&mut destinations);
-        listing.service(entry, &destinations, out)?;
+        listing.service(&entry, &destinations, out)?;
     }
     Ok(())
 }
