@@ -81,8 +81,24 @@ fn high_water(status_file: &str, program: &str) -> u64 {
     amount.filter(|_| started).unwrap_or_default()
 }
 
-/// The run in the middle.
-pub(super) fn median(mut runs: Vec<Duration>) -> Duration {
+/// The times of the same work, one or many.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    /// The one in the middle.
+    pub(super) median: Duration,
+    /// The shortest: what the work takes when nobody else wants the machine.
+    pub(super) best: Duration,
+}
+
+impl From<Duration> for Times {
+    fn from(time: Duration) -> Self {
+        Self { median: time, best: time }
+    }
+}
+
+/// Runs of the same work together.
+pub(super) fn times(mut runs: Vec<Duration>) -> Times {
     runs.sort_unstable();
-    runs.get(runs.len() / 2).copied().unwrap_or_default()
+    let at = |index: usize| runs.get(index).copied().unwrap_or_default();
+    Times { median: at(runs.len() / 2), best: at(0) }
 }

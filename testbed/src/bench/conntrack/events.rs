@@ -59,7 +59,7 @@ pub(super) fn row(rsadm: &Path, conntrack: &Path) -> Result<Row> {
     let limit = highest_rate(&this, &["bare", "conntrack", "listen"])?;
     let ours = highest_rate(rsadm, &["conntrack", "events"])?;
     let peer = highest_rate(conntrack, &["-E", "-e", "NEW"])?;
-    let time = |rate: f64| Duration::from_secs_f64(f64::from(FLOWS) / rate);
+    let time = |rate: f64| Duration::from_secs_f64(f64::from(FLOWS) / rate).into();
     Ok(Row {
         work: format!("make {FLOWS} flows, no event lost"),
         limit: Some(time(limit)),

@@ -14,7 +14,7 @@ use std::{
 
 use netlink_sys::protocols::NETLINK_NETFILTER;
 
-use super::{ROUNDS, Row, measure, measure::median, socket::Bare};
+use super::{ROUNDS, Row, measure, measure::times, socket::Bare};
 use crate::{Context, Error, Result, namespace::Namespace};
 pub(super) use bare::work;
 use maximum::Maximum;
@@ -90,9 +90,9 @@ impl Bench<'_> {
         }
         Ok(Row {
             work: format!("list {FLOWS} flows as text"),
-            limit: Some(median(limits)),
-            ours: median(ours),
-            peer: Some(median(peers)),
+            limit: Some(times(limits)),
+            ours: times(ours),
+            peer: Some(times(peers)),
             target: "<= 1.15",
             memory: Some(measure::memory(&mut self.rsadm(&list))?),
         })
@@ -115,9 +115,9 @@ impl Bench<'_> {
         }
         Ok(Row {
             work: "delete those to an address".to_owned(),
-            limit: Some(median(limits)),
-            ours: median(ours),
-            peer: Some(median(peers)),
+            limit: Some(times(limits)),
+            ours: times(ours),
+            peer: Some(times(peers)),
             target: "<= 1.2",
             memory: None,
         })
@@ -131,8 +131,8 @@ impl Bench<'_> {
         Ok(Row {
             work: format!("delete those from {NETWORK}"),
             limit: None,
-            ours,
-            peer: Some(peer),
+            ours: ours.into(),
+            peer: Some(peer.into()),
             target: "<= 0.33",
             memory: None,
         })
@@ -154,9 +154,9 @@ impl Bench<'_> {
         let peer = fresh.enter(|| measure::run(&mut self.conntrack(&restore)))?;
         Ok(Row {
             work: format!("load {LOADED} flows"),
-            limit: Some(median(limits)),
-            ours: median(ours),
-            peer: Some(peer),
+            limit: Some(times(limits)),
+            ours: times(ours),
+            peer: Some(peer.into()),
             target: "<= 1.3",
             memory: None,
         })

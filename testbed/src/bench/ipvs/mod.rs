@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::{ROUNDS, Row, measure, measure::median};
+use super::{ROUNDS, Row, measure, measure::times};
 use crate::{Context, Error, Result, namespace::Namespace, process};
 use bare::Ipvs;
 pub(super) use bare::work;
@@ -103,8 +103,8 @@ impl<'a> Bench<'a> {
         Ok(Row {
             work: "start: list an empty table".to_owned(),
             limit: None,
-            ours: median(ours),
-            peer: Some(median(peers)),
+            ours: times(ours),
+            peer: Some(times(peers)),
             target: "<= 1",
             memory: Some(self.memory(&list)?),
         })
@@ -130,9 +130,9 @@ impl<'a> Bench<'a> {
         let part = once(&Namespace::new("peer")?, SERVICES / PEER_PART, peer)?;
         Ok(Row {
             work: "restore (ipvsadm: a 20th, x 20)".to_owned(),
-            limit: Some(median(limits)),
-            ours: median(ours),
-            peer: Some(part * PEER_PART),
+            limit: Some(times(limits)),
+            ours: times(ours),
+            peer: Some((part * PEER_PART).into()),
             target: "<= 1.5",
             memory: Some(memory),
         })
@@ -168,9 +168,9 @@ impl<'a> Bench<'a> {
         }
         Ok(Row {
             work: work.to_owned(),
-            limit: Some(median(limits)),
-            ours: median(ours),
-            peer: Some(self.run(self.ipvsadm, peers, None)?),
+            limit: Some(times(limits)),
+            ours: times(ours),
+            peer: Some(self.run(self.ipvsadm, peers, None)?.into()),
             target,
             memory: Some(self.memory(arguments)?),
         })
