@@ -119,7 +119,9 @@ impl Bench<'_> {
         let mut count = 0;
         for suite in self.suites {
             let mut list = Command::new(&suite.program);
-            let listed = process::capture(list.arg("--list").args(self.filter))?.success()?;
+            let filter: Vec<&str> = self.filter.into_iter().collect();
+            let listed = process::capture(list.arg("--list").args(suite.filter(&filter)))?;
+            let listed = listed.success()?;
             count += listed.out().lines().count() as u64;
         }
         Ok(count)

@@ -11,7 +11,7 @@ use tally::Tally;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Only tests whose names contain this
+    /// Only tests whose names, or whose target's name, contain this: `kernel_ipvs`, `daemons`
     filter: Option<String>,
     /// Only kernel tests, and only on this kernel: 6.1, 6.12, 7.2, or host (the running one)
     #[arg(long, value_parser = choice)]
