@@ -139,11 +139,29 @@ impl Entry {
         Self { remote: address.into(), ..Self::new(link, mac) }
     }
 
+    /// Whether it says where frames go, as every entry of a VXLAN device's own table does.
+    fn goes_somewhere(&self) -> bool {
+        self.remote != Remote::NONE || self.nexthop_group.is_some()
+    }
+
     /// Whether a notification only repeats one about an entry that is known: older kernels, 6.12
     /// among them, tell each change of a device's own table once more, without where frames go.
-    pub(crate) fn is_echo_of(&self, known: &Self) -> bool {
-        let goes = |entry: &Self| entry.remote != Remote::NONE || entry.nexthop_group.is_some();
-        !goes(self) && goes(known)
+    /// `same_key` is the entry with its key, if there is one; `known` are all.
+    pub(crate) fn is_echo<'a>(
+        &self,
+        same_key: Option<&Self>,
+        mut known: impl Iterator<Item = &'a Self>,
+    ) -> bool {
+        if self.goes_somewhere() {
+            return false;
+        }
+        if !self.mac.floods() {
+            return same_key.is_some_and(Self::goes_somewhere);
+        }
+        // One of several remotes, and it is not said which.
+        let is_of_it =
+            |it: &Self| (it.link, it.mac, it.master) == (self.link, self.mac, self.master);
+        known.any(|known| is_of_it(known) && known.goes_somewhere())
     }
 
     /// The table that it is in.

@@ -57,7 +57,8 @@ impl View {
         let key = entry.key();
         let known = self.index.as_ref().and_then(|index| index.get(&key)).copied();
         if kind == EventKind::New && belongs {
-            if !known.is_some_and(|position| entry.is_echo_of(&self.entries[position])) {
+            let same_key = known.map(|position| &self.entries[position]);
+            if !entry.is_echo(same_key, self.entries.iter()) {
                 self.put(*entry);
             }
             return false;
@@ -133,7 +134,10 @@ mod tests {
         view.row(entry(1, 1));
         let echo = Entry { remote: crate::Remote::NONE, ..entry(1, 1) };
         assert!(!view.event(EventKind::New, &echo, true));
-        assert_eq!(view.into_entries(), [entry(1, 1)]);
+        view.row(flooding(1));
+        let echo = Entry { remote: crate::Remote::NONE, ..flooding(1) };
+        assert!(!view.event(EventKind::New, &echo, true));
+        assert_eq!(view.into_entries(), [entry(1, 1), flooding(1)]);
     }
 
     #[test]

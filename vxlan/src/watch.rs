@@ -136,7 +136,7 @@ impl<'c, T: Transport> Watcher<'c, T> {
             let matches = self.filter.matches(entry, crate::Defaults::default());
             match kind {
                 EventKind::New if matches => {
-                    if self.view.get(&key).is_some_and(|known| entry.is_echo_of(known)) {
+                    if entry.is_echo(self.view.get(&key), self.view.values()) {
                         return;
                     }
                     self.view.insert(key, *entry);

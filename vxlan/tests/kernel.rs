@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         case("a_large_batch", large_batch),
         case("sync_sends_what_changed", sync),
         case("events_tell_what_happens", events),
+        case("remotes_of_an_address_are_told_once", flooding_events),
         case("lost_events_are_told_and_made_up_for", lost_events),
         case("what_a_device_misses_is_told", misses),
         case("vni_filters", vni_filters),
@@ -826,6 +827,33 @@ fn events(ctx: &Context) -> Outcome {
     ctx.equal("entries", &expected, &about_entries);
     ctx.equal("neighbours", &1, &neighbours);
     ctx.check("links", links > 0);
+    Ok(())
+}
+
+/// Older kernels tell a change of a device's own table twice, once without where frames go.
+fn flooding_events(ctx: &Context) -> Outcome {
+    let mut client = Client::connect()?;
+    let mut follower = Client::connect()?;
+    let link = device(&mut client, "vx0", settings(7))?.index;
+    let mut watch = follower.watch(&EntryFilter::of(link))?;
+    let to = |last: u8| Entry::to(link, Mac::ZERO, [10, 0, 0, last].into());
+    client.append(&to(1))?;
+    client.append(&to(2))?;
+    client.delete(&to(1))?;
+    let mut told = Vec::new();
+    while let Some(event) = watch.try_next()? {
+        if let Event::Entry { kind, entry, .. } = event {
+            told.push((kind, entry.remote.address));
+        }
+    }
+    let expected = vec![
+        (EventKind::New, to(1).remote.address),
+        (EventKind::New, to(2).remote.address),
+        (EventKind::Delete, to(1).remote.address),
+    ];
+    ctx.equal("each once", &expected, &told);
+    let left: Vec<_> = watch.entries().map(|entry| entry.remote.address).collect();
+    ctx.equal("one left", &vec![to(2).remote.address], &left);
     Ok(())
 }
 
