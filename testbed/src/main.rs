@@ -41,9 +41,9 @@ fn run(arguments: &[String]) -> Result<i32> {
 
 /// The tour of a lab, or a command on a node of it; with faults, whose names have commas between.
 fn lab(variant: &str, faults: &str, rest: &[&str]) -> Result<i32> {
-    let variant = variant.parse().map_err(|error: String| Error::new(error))?;
+    let variant = variant.parse()?;
     let faults = faults.split(',').filter(|name| !name.is_empty()).map(Fault::find);
-    let faults = faults.collect::<std::result::Result<Vec<_>, _>>().map_err(Error::new)?;
+    let faults = faults.collect::<Result<Vec<_>>>()?;
     let mut lab = Lab::build(variant)?;
     let [node, command @ ..] = rest else {
         lab.tour(&faults)?;

@@ -8,6 +8,7 @@ use std::{
     thread,
 };
 
+use rsadm_netlink::{Bus, Connection, Message, Options, Socket, now};
 use rustix::{
     mount::{UnmountFlags, mount_bind, unmount},
     thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space},
@@ -40,8 +41,7 @@ impl Namespace {
             rustix::thread::unshare(UnshareFlags::NEWNET)
                 .and_then(|()| mount_bind("/proc/thread-self/ns/net", &path))
                 .context(|| format!("cannot make the network namespace {name}"))?;
-            let mut up = Command::new("ip");
-            process::capture(up.args(["link", "set", "lo", "up"]))?.success().map(drop)
+            raise_loopback()
         })?;
         Ok(namespace)
     }
@@ -103,6 +103,20 @@ impl Namespace {
             work()
         })
     }
+}
+
+/// Brings up the loopback of the calling thread's namespace, without starting a program for it.
+pub(crate) fn raise_loopback() -> Result<()> {
+    const RTM_NEWLINK: u16 = 16;
+    const IFF_UP: u32 = 1;
+    /// The first device of every namespace.
+    const LOOPBACK: u32 = 1;
+    let mut message = Message::new(RTM_NEWLINK, 0);
+    // `struct ifinfomsg`: family and type, index, flags, and which of them to change.
+    message.header([0, LOOPBACK, IFF_UP, IFF_UP].map(u32::to_ne_bytes).as_flattened());
+    Socket::open(Bus::Route, &Options::default())
+        .and_then(|socket| now(Connection::new(socket).request(&mut message, |_| Ok(()))))
+        .context(|| "cannot bring up the loopback".into())
 }
 
 /// Namespaces are a thread's own: the caller's stays as it is.

@@ -18,7 +18,7 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 
 use super::{Case, Context, Failure, KERNEL, Outcome, Record, Verdict, arguments::Arguments};
-use crate::{Context as _, Result, process};
+use crate::{Context as _, Result, namespace};
 
 /// How long one case may take.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -176,7 +176,5 @@ pub(super) fn isolate() -> Result<()> {
     for folder in ["/run/netns", "/run/tmp"] {
         fs::create_dir(folder).context(|| format!("cannot make {folder}"))?;
     }
-    let mut up = Command::new("ip");
-    process::capture(up.args(["link", "set", "lo", "up"]))?.success()?;
-    Ok(())
+    namespace::raise_loopback()
 }

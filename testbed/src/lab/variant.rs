@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use crate::{Error, Result};
+
 use super::cluster::{Cluster, Family, Forwarding, NODES, Network, Protocol};
 
 /// One of the clusters that the lab can be.
@@ -81,12 +83,12 @@ impl fmt::Display for Variant {
 }
 
 impl FromStr for Variant {
-    type Err = String;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|variant| variant.name() == text).ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ");
-            format!("the lab has no variant {text}: it has {names}")
+            Error::new(format!("the lab has no variant {text}: it has {names}"))
         })
     }
 }

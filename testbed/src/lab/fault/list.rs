@@ -129,7 +129,7 @@ pub(super) const FAULTS: &[Fault] = &[
         done: "node 120's table of flows is full",
         seen: "everything new that is tracked there is dropped; the kernel's log says so",
         effect: Effect::Breaks([lost(All, TimesOut), lost(Other, TimesOut)]),
-        needs: &[Masquerade, Ipv4, Iptables],
+        needs: &[Masquerade, Tcp, Ipv4, Iptables],
         steps: &[FillFlows(First)],
     },
     Fault {
@@ -431,7 +431,7 @@ pub(super) const FAULTS: &[Fault] = &[
         done: "the server in the first pod of node 120 ended",
         seen: "one of three connections is refused",
         effect: Effect::Breaks([lost(FirstPod, Refused); 2]),
-        needs: &[],
+        needs: &[Tcp],
         steps: &[Silence],
     },
     Fault {

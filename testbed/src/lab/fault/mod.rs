@@ -147,10 +147,10 @@ impl Fault {
     }
 
     /// The fault of this name.
-    pub fn find(name: &str) -> std::result::Result<&'static Self, String> {
+    pub fn find(name: &str) -> Result<&'static Self> {
         Self::all().iter().find(|fault| fault.name == name).ok_or_else(|| {
             let names: Vec<_> = Self::all().iter().map(|fault| fault.name).collect();
-            format!("the lab has no fault {name}: it has {}", names.join(", "))
+            Error::new(format!("the lab has no fault {name}: it has {}", names.join(", ")))
         })
     }
 
@@ -475,7 +475,7 @@ mod tests {
             assert!(fault.name.chars().all(plain), "{}", fault.name);
             assert!(fault.variant().is_some(), "{}", fault.name);
         }
-        let said = Fault::find("nosuch").expect_err("there is none");
+        let said = Fault::find("nosuch").expect_err("there is none").to_string();
         assert!(
             said.starts_with("the lab has no fault nosuch: it has service-missing, "),
             "{said}"
