@@ -26,7 +26,7 @@ pub struct Network {
     pub entries: Vec<Entry>,
     /// Nexthops that routes and forwarding entries name.
     pub nexthops: Vec<Nexthop>,
-    /// VNIs of VXLAN devices that filter them.
+    /// VNIs of VXLAN devices that filter them, each by itself.
     pub vnis: Vec<VniEntry>,
     /// Sysctls that matter to a packet, by their dotted names (`net.ipv4.conf.all.rp_filter`). A slash
     /// stands for a dot in a link's name.

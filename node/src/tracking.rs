@@ -13,6 +13,9 @@ pub struct Tracking {
     /// What each processor counted.
     #[serde(default)]
     pub statistics: Part<Vec<CpuStatistics>>,
+    /// Whether only the flows are here that a filter matches.
+    #[serde(default)]
+    pub filtered: bool,
     /// Flows, all or those of a filter.
     #[serde(default)]
     pub flows: Part<Vec<Flow<'static>>>,

@@ -8,7 +8,9 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::conntrack::arguments::Conntrack;
 use crate::deferred::Deferred;
+use crate::diff::Diff;
 use crate::ipvs::arguments::Ipvs;
+use crate::snapshot::Snapshot;
 use crate::vxlan::arguments::{Monitor, Vxlan};
 
 /// Inspect and change the tables behind virtual services on Linux: IPVS, conntrack and VXLAN.
@@ -29,6 +31,9 @@ pub(crate) struct Global {
     /// Work in this network namespace: a name of `ip netns`, a path, or the id of a process
     #[arg(long, global = true, value_name = "NAME|PATH|PID")]
     pub(crate) netns: Option<String>,
+    /// Read from a snapshot that `rsadm snapshot` wrote instead of the kernel; - is the standard input
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) snapshot: Vec<PathBuf>,
     /// Form of the output [default: classic]
     #[arg(short = 'o', long = "output", global = true, value_name = "FORMAT", value_enum,
           value_delimiter = ',', action = ArgAction::Set)]
@@ -113,6 +118,13 @@ pub(crate) enum Noun {
     /// Show changes of tables as they come
     #[command(subcommand)]
     Monitor(Deferred<Monitor>),
+    /// Write down the state of this node: links, routes, services, and all that leads a packet
+    ///
+    /// What cannot be read is written down as unknown, with the reason. Nothing is changed and no
+    /// module is loaded.
+    Snapshot(Deferred<Snapshot>),
+    /// Show what changed from one snapshot to another
+    Diff(Deferred<Diff>),
     /// Print a script that completes rsadm's command line
     Completions {
         /// The shell to complete in

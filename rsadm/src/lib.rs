@@ -9,6 +9,7 @@ pub mod classic;
 mod cli;
 pub mod conntrack;
 mod deferred;
+mod diff;
 mod failure;
 pub mod ipvs;
 mod links;
@@ -17,12 +18,13 @@ mod output;
 pub mod personality;
 mod script;
 mod signals;
+mod snapshot;
 mod usage;
 pub mod vxlan;
 
 use cli::{Cli, Noun};
 use deferred::Deferred;
-use failure::Result;
+use failure::{Failure, Result};
 use output::Form;
 
 /// Bytes of output that are collected before they are written.
@@ -48,21 +50,38 @@ fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
         Err(error) => return usage::tell(&error, &arguments),
     };
     let form = Form::of(&global.output)?;
-    let Some(name) = global.netns else { return dispatch(noun, &form) };
+    match &global.snapshot[..] {
+        [] => {}
+        [path] if global.netns.is_none() => {
+            let mut out = BufWriter::with_capacity(BUFFER, io::stdout());
+            snapshot::show(&noun, path, &form, &mut out)?;
+            return Ok(out.flush()?);
+        }
+        [_] => return Err(Failure::usage("--netns says which kernel's tables, --snapshot none")),
+        _ => return Err(Failure::usage("this command takes one --snapshot")),
+    }
+    let Some(name) = global.netns else { return dispatch(noun, &form, None) };
     let namespace: Namespace = match name.parse() {
         Ok(namespace) => namespace,
         Err(never) => match never {},
     };
-    namespace.run(|| dispatch(noun, &form)).map_err(|error| namespace::failure(&error))?
+    namespace
+        .run(|| dispatch(noun, &form, Some(&name)))
+        .map_err(|error| namespace::failure(&error))?
 }
 
-fn dispatch(noun: Noun, form: &Form) -> Result<()> {
+fn dispatch(noun: Noun, form: &Form, netns: Option<&str>) -> Result<()> {
     let mut out = BufWriter::with_capacity(BUFFER, io::stdout());
     match noun {
         Noun::Ipvs(Deferred(verb)) => ipvs::run(verb, form.plain()?, &mut out)?,
         Noun::Conntrack(Deferred(verb)) => conntrack::run(verb, form, &mut out)?,
         Noun::Vxlan(Deferred(verb)) => vxlan::run(verb, form.plain()?, &mut out)?,
         Noun::Monitor(Deferred(what)) => vxlan::monitor(what, form.plain()?, &mut out)?,
+        Noun::Snapshot(Deferred(arguments)) => {
+            output::none(form.plain()?)?;
+            snapshot::take(&arguments, netns)?;
+        }
+        Noun::Diff(Deferred(arguments)) => diff::run(&arguments, form.plain()?, &mut out)?,
         Noun::Completions { shell } => {
             output::none(form.plain()?)?;
             out.write_all(&usage::completions(shell))?;

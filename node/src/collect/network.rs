@@ -190,7 +190,7 @@ impl Reader {
 
     /// VNI filters, which kernels before 5.18 do not have.
     fn vnis(&mut self, remarks: &mut Vec<String>) -> Vec<VniEntry> {
-        match self.vxlan.vnis(None, false) {
+        match self.vxlan.vnis(None, true) {
             Ok(vnis) => vnis,
             Err(error) if error.reason() == Some(vxlan::Reason::NotSupported) => Vec::new(),
             Err(error) => doubt(remarks, "VNI filters", &error),

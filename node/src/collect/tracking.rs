@@ -20,7 +20,12 @@ pub(super) fn read(flows: &Flows, remarks: &mut Vec<String>) -> Part<Tracking> {
         Ok(sysctls) => sysctls,
         Err(error) => return Part::Unknown(error.to_string()),
     };
-    let mut tracking = Tracking { sysctls, statistics: Part::default(), flows: Part::default() };
+    let mut tracking = Tracking {
+        sysctls,
+        statistics: Part::default(),
+        filtered: matches!(flows, Flows::Matching(_)),
+        flows: Part::default(),
+    };
     if !presence::can_ask("nf_conntrack_netlink") {
         let reason = || "the module nf_conntrack_netlink is not loaded".to_owned();
         tracking.statistics = Part::Unknown(reason());

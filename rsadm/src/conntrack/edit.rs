@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use conntrack::{
-    Capabilities, Capability, Client, Dccp, DccpState, EventKind, Flow, FlowPatch, LabelsChange,
-    NatRequest, NewFlow, Protocol, ProtocolState, Refused, Request, Sctp, SctpState, Status,
-    Support, TcpState,
+    Capabilities, Capability, Client, Dccp, DccpState, Direction, EventKind, Flow, FlowPatch,
+    LabelsChange, NatRequest, NewFlow, Protocol, ProtocolState, Refused, Request, Sctp, SctpState,
+    Status, Support, TcpState, Tuple,
 };
 
 use super::arguments::{Changes, Create, Get, Update};
@@ -28,6 +28,27 @@ pub(super) fn get(arguments: &Get, form: &Form, out: &mut impl Write) -> Result<
     let key = arguments.tuples.key()?.in_zone(arguments.zone);
     let mut show = Show::begin(form, EventKind::New, out)?;
     show.flow(&connect()?.flow(&key)?)?;
+    show.finish()
+}
+
+/// Shows one flow of a snapshot.
+pub(super) fn saved(
+    arguments: &Get,
+    flows: &[Flow<'_>],
+    form: &Form,
+    out: &mut impl Write,
+) -> Result<()> {
+    let key = arguments.tuples.key()?.in_zone(arguments.zone);
+    let mut show = Show::begin(form, EventKind::New, out)?;
+    let found = flows.iter().find(|flow| {
+        let tuple = match key.direction {
+            Direction::Original => flow.original,
+            Direction::Reply => flow.reply,
+        };
+        let zone = flow.zone.or(tuple.zone).unwrap_or_default();
+        Tuple { zone: None, ..tuple } == Tuple { zone: None, ..key.tuple } && zone == key.zone
+    });
+    show.flow(found.ok_or_else(|| Failure::refused("the snapshot has no such flow"))?)?;
     show.finish()
 }
 

@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use conntrack::{Client, EventKind, Filter, Place};
+use conntrack::{Client, EventKind, Filter, Flow, Place};
+use node::Snapshot;
 use serde::Serialize;
 
 use super::arguments::List;
@@ -15,6 +16,7 @@ use crate::cli::Format;
 use crate::failure::{Failure, Result};
 use crate::output::table::{Align, Table};
 use crate::output::{Form, Items, Structure};
+use crate::snapshot;
 
 /// Which of the kernel's lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,31 @@ pub(super) fn run(arguments: &List, form: &Form, out: &mut (impl Write + Send)) 
         return show.finish();
     }
     flows(&mut connect()?, Source::Table, &filter, &mut show)?;
+    show.finish()
+}
+
+/// Lists flows of a snapshot.
+pub(super) fn saved<'s>(
+    arguments: &List,
+    from: &Snapshot,
+    flows: impl Fn() -> Result<&'s Vec<Flow<'static>>>,
+    form: &Form,
+    out: &mut (impl Write + Send),
+) -> Result<()> {
+    if arguments.zero {
+        return Err(snapshot::read_only());
+    }
+    let filter = arguments.filters.build()?;
+    if arguments.explain {
+        return explain(&filter, form.plain()?.unwrap_or_default(), out);
+    }
+    let mut matching = flows()?.iter().filter(|flow| filter.matches(flow));
+    if let Some(service) = arguments.filters.service.as_ref().filter(|_| form.is_joined()) {
+        let structure = Structure::of(form.format().unwrap_or(Format::Table));
+        return service::saved(service, from, matching, structure, out);
+    }
+    let mut show = Show::begin(form, EventKind::New, out)?;
+    matching.try_for_each(|flow| show.flow(flow))?;
     show.finish()
 }
 

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use ::conntrack::Client;
+use node::Snapshot;
 
 pub(crate) mod arguments;
 mod delete;
@@ -10,7 +11,7 @@ mod diff;
 mod edit;
 mod events;
 mod expect;
-mod filter;
+pub(crate) mod filter;
 mod hint;
 mod labels;
 mod list;
@@ -29,6 +30,7 @@ pub(crate) mod view;
 use crate::deferred::Deferred;
 use crate::failure::Result;
 use crate::output::{self, Form};
+use crate::snapshot;
 use arguments::Conntrack;
 use list::Source;
 
@@ -70,6 +72,42 @@ pub(crate) fn run(verb: Conntrack, form: &Form, out: &mut (impl Write + Send)) -
         }
         Conntrack::Events(Deferred(arguments)) => events::run(&arguments, form, out),
         Conntrack::Top(Deferred(arguments)) => top::run(&arguments, form, out),
+    }
+}
+
+/// Runs `rsadm conntrack VERB` on a snapshot.
+pub(crate) fn saved(
+    verb: &Conntrack,
+    from: &Snapshot,
+    form: &Form,
+    out: &mut (impl Write + Send),
+) -> Result<()> {
+    let tracking = || snapshot::part(from, "connection tracking", &from.tracking);
+    let flows = || snapshot::part(from, "flows", &tracking()?.flows);
+    match verb {
+        Conntrack::List(Deferred(arguments)) => list::saved(arguments, from, flows, form, out),
+        Conntrack::Get(Deferred(arguments)) => edit::saved(arguments, flows()?, form, out),
+        Conntrack::Count(Deferred(arguments)) => {
+            let format = form.plain()?.unwrap_or_default();
+            table::saved_count(&arguments.filters, &tracking()?.sysctls, flows, format, out)
+        }
+        Conntrack::Stats => {
+            let all = snapshot::part(from, "statistics", &tracking()?.statistics)?;
+            table::show_statistics(all, form.plain()?.unwrap_or_default(), out)
+        }
+        Conntrack::Save(Deferred(arguments)) => {
+            output::none(form.plain()?)?;
+            let filter = arguments.filters.build()?;
+            save::saved(flows()?.iter().filter(|flow| filter.matches(flow)), out)
+        }
+        Conntrack::Top(Deferred(arguments)) => top::saved(arguments, flows()?, form, out),
+        Conntrack::Dying(_) | Conntrack::Unconfirmed(_) => {
+            Err(snapshot::lacks("flows that end or begin"))
+        }
+        Conntrack::Caps => Err(snapshot::lacks("what the kernel can do")),
+        Conntrack::Events(_) => Err(snapshot::lacks("events")),
+        Conntrack::Expect(_) => Err(snapshot::lacks("expectations")),
+        _ => Err(snapshot::read_only()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use conntrack::NewFlow;
+use conntrack::{Flow, NewFlow};
 
 use super::connect;
 use super::filter::Filters;
@@ -21,6 +21,19 @@ pub(super) fn run(filters: &Filters, out: &mut impl Write) -> Result<()> {
     let mut line = Line::default();
     while let Some(flow) = flows.next()? {
         write::flow(&mut line, &NewFlow::like(&flow));
+        line.spill(PIECE, out)?;
+    }
+    Ok(line.spill(1, out)?)
+}
+
+/// Writes flows of a snapshot.
+pub(super) fn saved<'f>(
+    flows: impl Iterator<Item = &'f Flow<'static>>,
+    out: &mut impl Write,
+) -> Result<()> {
+    let mut line = Line::default();
+    for flow in flows {
+        write::flow(&mut line, &NewFlow::like(flow));
         line.spill(PIECE, out)?;
     }
     Ok(line.spill(1, out)?)

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use conntrack::{Filter, Flow, Layer4};
 use ipvs::{Connection, Proc, ServiceKey};
+use node::Snapshot;
 use serde::Serialize;
 
 use super::connect;
@@ -38,19 +39,48 @@ pub(super) fn run(
     out: &mut impl Write,
 ) -> Result<()> {
     let connections = connections(service)?;
-    let of = |flow: &Flow<'_>| client(flow).and_then(|client| connections.get(&client));
     let mut reader = connect()?;
     let mut flows = reader.flows(filter)?;
+    show(&connections, structure, out, |row| {
+        while let Some(flow) = flows.next()? {
+            row(&flow)?;
+        }
+        Ok(())
+    })
+}
+
+/// The same of a snapshot.
+pub(super) fn saved<'f>(
+    service: &ServiceKey,
+    from: &Snapshot,
+    mut flows: impl Iterator<Item = &'f Flow<'static>>,
+    structure: Option<Structure>,
+    out: &mut impl Write,
+) -> Result<()> {
+    let all = from.balancer.get().and_then(|balancer| balancer.connections.get());
+    let all = all.into_iter().flatten().cloned().map(Ok);
+    let connections = of_service(service, all)?;
+    show(&connections, structure, out, |row| flows.try_for_each(row))
+}
+
+/// Shows what `flows` hands on.
+fn show(
+    connections: &HashMap<SocketAddr, Connection>,
+    structure: Option<Structure>,
+    out: &mut impl Write,
+    flows: impl FnOnce(&mut dyn FnMut(&Flow<'_>) -> Result<()>) -> Result<()>,
+) -> Result<()> {
+    let of = |flow: &Flow<'_>| client(flow).and_then(|client| connections.get(&client));
     if let Some(structure) = structure {
         let mut items = Items::new(out, structure);
-        while let Some(flow) = flows.next()? {
-            let ipvs = of(&flow).map(|connection| ConnectionView {
+        flows(&mut |flow| {
+            let ipvs = of(flow).map(|connection| ConnectionView {
                 state: connection.state.as_str(),
                 expires: connection.expires,
                 destination: connection.destination,
             });
-            items.push(&View { flow: FlowView::from(&flow), ipvs })?;
-        }
+            items.push(&View { flow: FlowView::from(flow), ipvs })
+        })?;
         return items.finish();
     }
     let mut table = Table::new(&[
@@ -63,20 +93,20 @@ pub(super) fn run(
         ("IPVS-STATE", Align::Left),
         ("EXPIRES", Align::Right),
     ]);
-    while let Some(flow) = flows.next()? {
-        let connection = of(&flow);
+    flows(&mut |flow| {
+        let connection = of(flow);
         let row = vec![
             source_of(flow.original.source, flow.original.layer4),
             destination_of(flow.original.destination, flow.original.layer4),
             source_of(flow.reply.source, flow.reply.layer4),
             destination_of(flow.reply.destination, flow.reply.layer4),
-            state(&flow).to_owned(),
+            state(flow).to_owned(),
             flow.timeout.map(|seconds| format!("{seconds}s")).unwrap_or_default(),
             connection.map(|it| it.state.to_string()).unwrap_or_default(),
             connection.map(|it| format!("{}s", it.expires)).unwrap_or_default(),
         ];
-        table.row(out, row)?;
-    }
+        Ok(table.row(out, row)?)
+    })?;
     Ok(table.finish(out)?)
 }
 
@@ -90,12 +120,20 @@ fn client(flow: &Flow<'_>) -> Option<SocketAddr> {
 
 /// The connections to a service by their clients. Without IPVS there are none.
 fn connections(service: &ServiceKey) -> Result<HashMap<SocketAddr, Connection>> {
-    let ServiceKey::Address { protocol, address } = *service else { return Ok(HashMap::new()) };
     let all = match Proc::new().connections() {
         Ok(all) => all,
         Err(error) if is_absent(&error) => return Ok(HashMap::new()),
         Err(error) => return Err(Failure::from(error)),
     };
+    of_service(service, all)
+}
+
+/// Those of a service, by client.
+fn of_service(
+    service: &ServiceKey,
+    all: impl Iterator<Item = ipvs::Result<Connection>>,
+) -> Result<HashMap<SocketAddr, Connection>> {
+    let ServiceKey::Address { protocol, address } = *service else { return Ok(HashMap::new()) };
     let mut found = HashMap::new();
     for connection in all {
         let connection = connection?;

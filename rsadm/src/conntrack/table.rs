@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use conntrack::{Capabilities, Capability, CpuStatistics, Namespace, Support, Sysctls};
+use conntrack::{Capabilities, Capability, CpuStatistics, Flow, Namespace, Support, Sysctls};
 use serde::Serialize;
 
 use super::connect;
@@ -31,9 +31,29 @@ pub(super) fn count(filters: &Filters, format: Format, out: &mut impl Write) -> 
     let sysctls = Sysctls::read(&Namespace::Current).unwrap_or_default();
     let max = table.max_entries.map(u64::from).or(sysctls.max());
     let count = if filter.is_empty() { table.entries.into() } else { client.count_of(&filter)? };
-    let fill = Fill { count, max, buckets: sysctls.buckets() };
+    show_count(&Fill { count, max, buckets: sysctls.buckets() }, format, out)
+}
+
+/// The same of a snapshot.
+pub(super) fn saved_count<'s>(
+    filters: &Filters,
+    sysctls: &Sysctls,
+    flows: impl Fn() -> Result<&'s Vec<Flow<'static>>>,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<()> {
+    let filter = filters.build()?;
+    let count = match sysctls.count().filter(|_| filter.is_empty()) {
+        Some(count) => count,
+        None => flows()?.iter().filter(|flow| filter.matches(flow)).count() as u64,
+    };
+    show_count(&Fill { count, max: sysctls.max(), buckets: sysctls.buckets() }, format, out)
+}
+
+fn show_count(fill: &Fill, format: Format, out: &mut impl Write) -> Result<()> {
+    let Fill { count, max, buckets } = *fill;
     if let Some(structure) = Structure::of(format) {
-        return document(out, structure, &fill);
+        return document(out, structure, fill);
     }
     if format == Format::Classic {
         return Ok(writeln!(out, "{count}")?);
@@ -50,8 +70,7 @@ pub(super) fn count(filters: &Filters, format: Format, out: &mut impl Write) -> 
         let thousandths = (count * 1000 + max / 2) / max;
         format!("{}.{} %", thousandths / 10, thousandths % 10)
     });
-    let row =
-        vec![count.to_string(), shown(max), used.unwrap_or_default(), shown(sysctls.buckets())];
+    let row = vec![count.to_string(), shown(max), used.unwrap_or_default(), shown(buckets)];
     table.row(out, row)?;
     Ok(table.finish(out)?)
 }
@@ -77,17 +96,25 @@ impl From<&CpuStatistics> for Cpu {
 
 /// Shows what each processor counted; in a table also the sums.
 pub(super) fn statistics(format: Format, out: &mut impl Write) -> Result<()> {
-    let all = connect()?.statistics()?;
+    show_statistics(&connect()?.statistics()?, format, out)
+}
+
+/// Shows what was counted.
+pub(super) fn show_statistics(
+    all: &[CpuStatistics],
+    format: Format,
+    out: &mut impl Write,
+) -> Result<()> {
     if let Some(structure) = Structure::of(format) {
         let mut items = Items::new(out, structure);
-        for cpu in &all {
+        for cpu in all {
             items.push(&Cpu::from(cpu))?;
         }
         return items.finish();
     }
     if format == Format::Classic {
         let mut line = Line::default();
-        for cpu in &all {
+        for cpu in all {
             text::cpu(&mut line, cpu);
         }
         return Ok(line.spill(1, out)?);

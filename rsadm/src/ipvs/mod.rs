@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use ::ipvs::{Builder, Client};
+use node::{Balancer, Snapshot};
 
 pub(crate) mod arguments;
 mod connections;
@@ -24,6 +25,7 @@ use crate::cli::Format;
 use crate::deferred::Deferred;
 use crate::failure::Result;
 use crate::output;
+use crate::snapshot;
 use arguments::{Daemons, Ipvs, Timeouts};
 
 /// Runs `rsadm ipvs VERB`.
@@ -35,13 +37,48 @@ pub(crate) fn run(verb: Ipvs, format: Option<Format>, out: &mut impl Write) -> R
         }
         Ipvs::Schedulers => schedulers::list(format.unwrap_or_default(), out),
         Ipvs::Timeouts(Deferred(Timeouts { tcp: None, tcp_fin: None, udp: None })) => {
-            settings::show_timeouts(format.unwrap_or_default(), out)
+            settings::show_timeouts(&reader()?.timeouts()?, format.unwrap_or_default(), out)
         }
-        Ipvs::Daemons { verb: None } => settings::show_daemons(format.unwrap_or_default(), out),
+        Ipvs::Daemons { verb: None } => {
+            settings::show_daemons(reader()?.daemons()?, format.unwrap_or_default(), out)
+        }
         verb => {
             output::none(format)?;
             change(verb, out)
         }
+    }
+}
+
+/// Runs `rsadm ipvs VERB` on a snapshot.
+pub(crate) fn saved(
+    verb: &Ipvs,
+    from: &Snapshot,
+    format: Option<Format>,
+    out: &mut impl Write,
+) -> Result<()> {
+    let form = format.unwrap_or_default();
+    let balancer = || snapshot::part(from, "services", &from.balancer);
+    match verb {
+        Ipvs::List(Deferred(arguments)) => list::saved(arguments, balancer()?, form, out),
+        Ipvs::Connections(Deferred(arguments)) => {
+            let all = snapshot::part(from, "connections", &balancer()?.connections)?;
+            connections::saved(arguments, all, form, out)
+        }
+        Ipvs::Schedulers => Err(snapshot::lacks("the kernel's schedulers")),
+        Ipvs::Timeouts(Deferred(Timeouts { tcp: None, tcp_fin: None, udp: None })) => {
+            let timeouts = balancer()?.timeouts;
+            let timeouts = timeouts.ok_or_else(|| snapshot::lacks("timeouts"))?;
+            settings::show_timeouts(&timeouts, form, out)
+        }
+        Ipvs::Daemons { verb: None } => {
+            settings::show_daemons(balancer()?.daemons.clone(), form, out)
+        }
+        Ipvs::Save { full } => {
+            output::none(format)?;
+            let Balancer { services, timeouts, daemons, .. } = balancer()?.clone();
+            save::write(*full, services, timeouts, daemons, out)
+        }
+        _ => Err(snapshot::read_only()),
     }
 }
 

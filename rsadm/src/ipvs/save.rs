@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use ipvs::ServiceTable;
+use ipvs::{Daemon, ServiceTable, Timeouts};
 
 use super::reader;
 use super::script::write::{self, Detail};
@@ -11,11 +11,26 @@ use crate::failure::Result;
 /// Writes the table as a script, always in numbers: names may mean something else tomorrow.
 pub(super) fn run(full: bool, out: &mut impl Write) -> Result<()> {
     let mut client = reader()?;
+    let table = client.table()?;
+    if !full {
+        return write(full, table, None, Vec::new(), out);
+    }
+    let (timeouts, daemons) = (client.timeouts()?, client.daemons()?);
+    write(full, table, Some(timeouts), daemons, out)
+}
+
+/// Writes what was read; timeouts and daemons only if all is wanted.
+pub(super) fn write(
+    full: bool,
+    mut table: Vec<ServiceTable>,
+    timeouts: Option<Timeouts>,
+    daemons: Vec<Daemon>,
+    out: &mut impl Write,
+) -> Result<()> {
     let detail = if full { Detail::Full } else { Detail::Plain };
-    let mut table = client.table()?;
     table.sort_by_key(|entry| entry.service.service.key);
-    if full {
-        write::timeouts(out, &client.timeouts()?)?;
+    if let Some(timeouts) = timeouts.filter(|_| full) {
+        write::timeouts(out, &timeouts)?;
     }
     for ServiceTable { service, mut destinations } in table {
         let service = &service.service;
@@ -32,7 +47,7 @@ pub(super) fn run(full: bool, out: &mut impl Write) -> Result<()> {
         }
     }
     if full {
-        for daemon in client.daemons()? {
+        for daemon in daemons {
             write::daemon(out, &daemon)?;
         }
     }

@@ -5,7 +5,7 @@ use std::io::Write;
 use ipvs::{Daemon, Timeouts};
 
 use super::arguments::{self, DaemonStart};
-use super::{reader, writer};
+use super::writer;
 use crate::classic::ipvsadm;
 use crate::cli::Format;
 use crate::failure::Result;
@@ -13,13 +13,16 @@ use crate::output::table::{Align, Table};
 use crate::output::{self, Items, Structure};
 
 /// Shows the timeouts.
-pub(super) fn show_timeouts(format: Format, out: &mut impl Write) -> Result<()> {
-    let timeouts = reader()?.timeouts()?;
+pub(super) fn show_timeouts(
+    timeouts: &Timeouts,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<()> {
     if let Some(structure) = Structure::of(format) {
-        return output::document(out, structure, &timeouts);
+        return output::document(out, structure, timeouts);
     }
     if format == Format::Classic {
-        return Ok(ipvsadm::timeouts(out, &timeouts)?);
+        return Ok(ipvsadm::timeouts(out, timeouts)?);
     }
     let mut table = Table::new(&[("CONNECTIONS", Align::Left), ("SECONDS", Align::Right)]);
     for (name, seconds) in
@@ -41,8 +44,11 @@ pub(super) fn set_timeouts(arguments: &arguments::Timeouts) -> Result<()> {
 }
 
 /// Shows the synchronisation daemons.
-pub(super) fn show_daemons(format: Format, out: &mut impl Write) -> Result<()> {
-    let mut daemons = reader()?.daemons()?;
+pub(super) fn show_daemons(
+    mut daemons: Vec<Daemon>,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<()> {
     daemons.sort_by_key(|daemon| daemon.role);
     if let Some(structure) = Structure::of(format) {
         let mut items = Items::new(out, structure);

@@ -2,20 +2,142 @@
 
 use std::collections::HashMap;
 
-use vxlan::{Client, Defaults, Link};
+use node::Network;
+use vxlan::{
+    Client, Defaults, Entry, EntryFilter, Error, Link, Neighbour, Refused, Request, Route, VniEntry,
+};
 
 use super::hint;
 use crate::classic::bridge::Names;
 use crate::failure::{Failure, Result};
 
+/// Where the tables are read that are listed: from the kernel, or from a snapshot.
+pub(super) trait Tables {
+    fn link(&mut self, name: &str) -> vxlan::Result<Link>;
+    fn every_link(&mut self) -> vxlan::Result<Vec<Link>>;
+    /// Entries that a filter matches, and whether none is missing.
+    fn entries(&mut self, filter: &EntryFilter) -> vxlan::Result<(Vec<Entry>, bool)>;
+    fn neighbours(&mut self, link: Option<u32>) -> vxlan::Result<Vec<Neighbour>>;
+    fn routes(&mut self) -> vxlan::Result<Vec<Route>>;
+    fn vnis(&mut self, link: Option<u32>, statistics: bool) -> vxlan::Result<Vec<VniEntry>>;
+}
+
+impl Tables for Client {
+    fn link(&mut self, name: &str) -> vxlan::Result<Link> {
+        self.link(name)
+    }
+
+    fn every_link(&mut self) -> vxlan::Result<Vec<Link>> {
+        self.every_link()
+    }
+
+    fn entries(&mut self, filter: &EntryFilter) -> vxlan::Result<(Vec<Entry>, bool)> {
+        self.read_entries(filter).map(|reading| (reading.entries, reading.complete))
+    }
+
+    fn neighbours(&mut self, link: Option<u32>) -> vxlan::Result<Vec<Neighbour>> {
+        self.neighbours(link)
+    }
+
+    fn routes(&mut self) -> vxlan::Result<Vec<Route>> {
+        self.routes(None)
+    }
+
+    fn vnis(&mut self, link: Option<u32>, statistics: bool) -> vxlan::Result<Vec<VniEntry>> {
+        self.vnis(link, statistics)
+    }
+}
+
+/// The tables of a snapshot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Saved<'s>(pub(super) &'s Network);
+
+impl Tables for Saved<'_> {
+    fn link(&mut self, name: &str) -> vxlan::Result<Link> {
+        let none = || {
+            let errno = rustix::io::Errno::NODEV.raw_os_error();
+            Error::from(Refused::new(Request::FindLink(name.into()), errno))
+        };
+        self.0.link_named(name).map(|link| link.base.clone()).ok_or_else(none)
+    }
+
+    fn every_link(&mut self) -> vxlan::Result<Vec<Link>> {
+        Ok(self.0.links.iter().map(|link| link.base.clone()).collect())
+    }
+
+    fn entries(&mut self, filter: &EntryFilter) -> vxlan::Result<(Vec<Entry>, bool)> {
+        let network = self.0;
+        let is_of_bridge = |entry: &Entry| {
+            let port = |link: &node::Link| link.base.master == filter.master;
+            filter.master.is_none_or(|bridge| {
+                entry.link == bridge || network.link(entry.link).is_some_and(port)
+            })
+        };
+        let matches = |entry: &&Entry| {
+            let defaults = network.link(entry.link).map(|link| link.base.defaults());
+            // Which bridge a port is of is known from the links alone.
+            let filter = EntryFilter { master: None, ..filter.clone() };
+            is_of_bridge(entry) && filter.matches(entry, defaults.unwrap_or_default())
+        };
+        Ok((network.entries.iter().filter(matches).copied().collect(), true))
+    }
+
+    fn neighbours(&mut self, link: Option<u32>) -> vxlan::Result<Vec<Neighbour>> {
+        let here = |neighbour: &&Neighbour| link.is_none_or(|link| neighbour.link == link);
+        Ok(self.0.neighbours.iter().filter(here).copied().collect())
+    }
+
+    /// A route with several ways is several of these.
+    fn routes(&mut self) -> vxlan::Result<Vec<Route>> {
+        let of = |route: &node::Route| {
+            let one = Route {
+                destination: route.destination.address(),
+                prefix: route.destination.length(),
+                kind: route.kind.0,
+                table: route.table.0,
+                gateway: None,
+                link: None,
+            };
+            let ways = route.hops.iter();
+            let ways: Vec<_> =
+                ways.map(|hop| Route { gateway: hop.gateway, link: hop.link, ..one }).collect();
+            if ways.is_empty() { vec![one] } else { ways }
+        };
+        Ok(self.0.routes.iter().flat_map(of).collect())
+    }
+
+    /// Without what was counted, the kernel puts neighbours together that go to the same remote.
+    fn vnis(&mut self, link: Option<u32>, statistics: bool) -> vxlan::Result<Vec<VniEntry>> {
+        let here = |entry: &&VniEntry| link.is_none_or(|link| entry.link == link);
+        let each = self.0.vnis.iter().filter(here).copied();
+        if statistics {
+            return Ok(each.collect());
+        }
+        let mut ranges: Vec<VniEntry> = Vec::new();
+        for entry in each.map(|entry| VniEntry { statistics: None, ..entry }) {
+            match ranges.last_mut() {
+                Some(range)
+                    if range.link == entry.link
+                        && range.remote == entry.remote
+                        && range.last.get() + 1 == entry.first.get() =>
+                {
+                    range.last = entry.last;
+                }
+                _ => ranges.push(entry),
+            }
+        }
+        Ok(ranges)
+    }
+}
+
 /// The VXLAN device that an option names.
-pub(super) fn device(client: &mut Client, option: &str, name: &str) -> Result<Link> {
+pub(super) fn device(client: &mut impl Tables, option: &str, name: &str) -> Result<Link> {
     let link = link(client, option, name)?;
     if link.vxlan.is_some() { Ok(link) } else { Err(hint::not_vxlan(option, &link)) }
 }
 
 /// The link, of whatever kind, that an option names.
-pub(super) fn link(client: &mut Client, option: &str, name: &str) -> Result<Link> {
+pub(super) fn link(client: &mut impl Tables, option: &str, name: &str) -> Result<Link> {
     client.link(name).map_err(|error| match error.refused() {
         // Names that are too long are "out of range".
         Some(_) if !error.is_permission() => hint::no_such_link(option, name),
@@ -24,7 +146,11 @@ pub(super) fn link(client: &mut Client, option: &str, name: &str) -> Result<Link
 }
 
 /// The index of a link that an option may name.
-pub(super) fn index(client: &mut Client, option: &str, name: Option<&str>) -> Result<Option<u32>> {
+pub(super) fn index(
+    client: &mut impl Tables,
+    option: &str,
+    name: Option<&str>,
+) -> Result<Option<u32>> {
     name.map(|name| Ok(link(client, option, name)?.index)).transpose()
 }
 
@@ -33,7 +159,7 @@ pub(super) fn index(client: &mut Client, option: &str, name: Option<&str>) -> Re
 pub(super) struct Links(HashMap<u32, Link>);
 
 impl Links {
-    pub(super) fn read(client: &mut Client) -> Result<Self> {
+    pub(super) fn read(client: &mut impl Tables) -> Result<Self> {
         let links = client.every_link().map_err(Failure::from)?;
         Ok(Self(links.into_iter().map(|link| (link.index, link)).collect()))
     }

@@ -24,7 +24,10 @@ pub(crate) mod words;
 use crate::cli::Format;
 use crate::deferred::Deferred;
 use crate::failure::Result;
+use crate::snapshot;
 use arguments::{Monitor, Vxlan};
+use devices::Saved;
+use node::Network;
 
 /// Runs `rsadm vxlan VERB`.
 pub(crate) fn run(verb: Vxlan, format: Option<Format>, out: &mut impl Write) -> Result<()> {
@@ -38,6 +41,25 @@ pub(crate) fn run(verb: Vxlan, format: Option<Format>, out: &mut impl Write) -> 
             peers::run(&arguments, format.unwrap_or_default(), out)
         }
         Vxlan::Caps => caps::run(format.unwrap_or_default(), out),
+    }
+}
+
+/// Runs `rsadm vxlan VERB` on a snapshot.
+pub(crate) fn saved(
+    verb: &Vxlan,
+    from: &Network,
+    format: Option<Format>,
+    out: &mut impl Write,
+) -> Result<()> {
+    let from = Saved(from);
+    match verb {
+        Vxlan::Link(Deferred(verb)) => link::saved(verb, from, format, out),
+        Vxlan::Fdb(Deferred(verb)) => fdb::saved(verb, from, format, out),
+        Vxlan::Vni(Deferred(verb)) => vni::saved(verb, from, format, out),
+        Vxlan::Neigh(Deferred(verb)) => neigh::saved(verb, from, format, out),
+        Vxlan::Mdb(_) => Err(snapshot::lacks("multicast entries")),
+        Vxlan::Peers(_) => Err(snapshot::lacks("the routes to peers as the kernel chooses them")),
+        Vxlan::Caps => Err(snapshot::lacks("what the kernel can do")),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use vxlan::{Client, ExtendedFlags, Flags, Neighbour, State};
 
 use super::arguments::{Neigh, NeighEdit, NeighList};
-use super::devices::{self, Links};
+use super::devices::{self, Links, Saved, Tables};
 use super::values::Protocol;
 use super::{connect, hint};
 use crate::classic::ip::{NeighbourView, Neighbours};
@@ -15,11 +15,14 @@ use crate::deferred::Deferred;
 use crate::failure::Result;
 use crate::output::table::{Align, Table};
 use crate::output::{self, Items, Structure};
+use crate::snapshot;
 
 /// Runs `rsadm vxlan neigh VERB`.
 pub(super) fn run(verb: Neigh, format: Option<Format>, out: &mut impl Write) -> Result<()> {
     match verb {
-        Neigh::List(Deferred(arguments)) => list(&arguments, format.unwrap_or_default(), out),
+        Neigh::List(Deferred(arguments)) => {
+            list(&arguments, &mut connect()?, format.unwrap_or_default(), out)
+        }
         Neigh::Get(Deferred(key)) => {
             let mut client = connect()?;
             let link = devices::device(&mut client, "--dev", &key.dev)?.index;
@@ -45,14 +48,34 @@ pub(super) fn run(verb: Neigh, format: Option<Format>, out: &mut impl Write) -> 
     }
 }
 
-fn list(arguments: &NeighList, format: Format, out: &mut impl Write) -> Result<()> {
-    let mut client = connect()?;
-    let link = arguments.dev.as_deref().map(|name| devices::device(&mut client, "--dev", name));
+/// Runs `rsadm vxlan neigh VERB` on a snapshot.
+pub(super) fn saved(
+    verb: &Neigh,
+    mut from: Saved<'_>,
+    format: Option<Format>,
+    out: &mut impl Write,
+) -> Result<()> {
+    match verb {
+        Neigh::List(Deferred(arguments)) => {
+            list(arguments, &mut from, format.unwrap_or_default(), out)
+        }
+        Neigh::Get(_) => Err(snapshot::lacks("the kernel's answer for one neighbour")),
+        _ => Err(snapshot::read_only()),
+    }
+}
+
+fn list(
+    arguments: &NeighList,
+    client: &mut impl Tables,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<()> {
+    let link = arguments.dev.as_deref().map(|name| devices::device(client, "--dev", name));
     let link = link.transpose()?;
     let mut found = client.neighbours(link.as_ref().map(|link| link.index))?;
     found.retain(|neighbour| arguments.wants(neighbour));
     let one = link.is_some();
-    show(&mut client, &found, (!one, arguments.stats), format, out)
+    show(client, &found, (!one, arguments.stats), format, out)
 }
 
 impl NeighList {
@@ -71,7 +94,7 @@ impl NeighList {
 
 /// Shows the neighbours of VXLAN devices.
 fn show(
-    client: &mut Client,
+    client: &mut impl Tables,
     found: &[Neighbour],
     (with_device, statistics): (bool, bool),
     format: Format,

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use vxlan::{Client, Link, Mac, Neighbour, Route, State};
+use vxlan::{Link, Mac, Neighbour, Route, State};
 
-use super::devices::Links;
+use super::devices::{Links, Tables};
 use crate::failure::Result;
 
 /// The neighbours and routes of one overlay: those of the device, and of the bridge that it is a
@@ -62,12 +62,12 @@ impl Overlay {
 
 /// The overlays of these devices, by the devices' indexes.
 pub(super) fn read(
-    client: &mut Client,
+    client: &mut impl Tables,
     links: &Links,
     devices: &[&Link],
 ) -> Result<HashMap<u32, Overlay>> {
     let neighbours = client.neighbours(None)?;
-    let routes = client.routes(None)?;
+    let routes = client.routes()?;
     let overlays = devices.iter().map(|device| {
         let master = device.master.filter(|master| links.get(*master).is_some());
         let here = |link: u32| link == device.index || Some(link) == master;

@@ -5,7 +5,7 @@ use std::io::Write;
 use vxlan::{Change, VniEntry};
 
 use super::arguments::VniVerb;
-use super::devices::{self, Links};
+use super::devices::{self, Links, Saved, Tables};
 use super::report::Outcome;
 use super::show::{PIECE, objects};
 use super::values::VniRange;
@@ -16,12 +16,13 @@ use crate::deferred::Deferred;
 use crate::failure::Result;
 use crate::output::table::{Align, Table};
 use crate::output::{self, Structure};
+use crate::snapshot;
 
 /// Runs `rsadm vxlan vni VERB`.
 pub(super) fn run(verb: VniVerb, format: Option<Format>, out: &mut impl Write) -> Result<()> {
     match verb {
         VniVerb::List { dev, stats } => {
-            list(dev.as_deref(), stats, format.unwrap_or_default(), out)
+            list((dev.as_deref(), stats), &mut connect()?, format.unwrap_or_default(), out)
         }
         VniVerb::Add(Deferred(arguments)) => {
             output::none(format)?;
@@ -37,13 +38,32 @@ pub(super) fn run(verb: VniVerb, format: Option<Format>, out: &mut impl Write) -
     }
 }
 
+/// Runs `rsadm vxlan vni VERB` on a snapshot.
+pub(super) fn saved(
+    verb: &VniVerb,
+    mut from: Saved<'_>,
+    format: Option<Format>,
+    out: &mut impl Write,
+) -> Result<()> {
+    match verb {
+        VniVerb::List { dev, stats } => {
+            list((dev.as_deref(), *stats), &mut from, format.unwrap_or_default(), out)
+        }
+        _ => Err(snapshot::read_only()),
+    }
+}
+
 /// Lists the VNIs that devices take.
-fn list(dev: Option<&str>, counted: bool, format: Format, out: &mut impl Write) -> Result<()> {
-    let mut client = connect()?;
-    let link = dev.map(|name| devices::device(&mut client, "--dev", name)).transpose()?;
+fn list(
+    (dev, counted): (Option<&str>, bool),
+    client: &mut impl Tables,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<()> {
+    let link = dev.map(|name| devices::device(client, "--dev", name)).transpose()?;
     let structure = Structure::of(format);
     let entries = client.vnis(link.map(|link| link.index), counted || structure.is_some())?;
-    let links = Links::read(&mut client)?;
+    let links = Links::read(client)?;
     let names = links.names();
     let of_devices = entries.chunk_by(|a, b| a.link == b.link);
     if let Some(structure) = structure {

@@ -106,6 +106,25 @@ pub(super) fn run(arguments: &Top, form: &Form, out: &mut impl Write) -> Result<
     Ok(())
 }
 
+/// Shows the largest groups of a snapshot.
+pub(super) fn saved(
+    arguments: &Top,
+    flows: &[Flow<'_>],
+    form: &Form,
+    out: &mut impl Write,
+) -> Result<()> {
+    let format = form.plain()?.unwrap_or_default();
+    if arguments.watch.is_some() {
+        return Err(Failure::usage("--watch is of what changes, and a snapshot does not"));
+    }
+    let filter = arguments.filters.build()?;
+    let mut reading = Reading::new();
+    for flow in flows.iter().filter(|flow| filter.matches(flow)) {
+        reading.add(arguments, flow);
+    }
+    arguments.show(format, &reading.counted(arguments)?, None, out)
+}
+
 /// The groups of one pass over the table.
 #[derive(Debug)]
 struct Reading {
@@ -116,26 +135,39 @@ struct Reading {
 
 impl Reading {
     fn take(arguments: &Top, client: &mut Client, filter: &Filter) -> Result<Self> {
-        let mut reading = Self { groups: Heavy::new(CAPACITY), flows: 0, taken: Instant::now() };
+        let mut reading = Self::new();
         let mut found = client.flows(filter)?;
         while let Some(flow) = found.next()? {
-            reading.flows += 1;
-            let amount = match arguments.by {
-                Measure::Count => Some(1),
-                Measure::Bytes => flow.bytes(),
-                Measure::Packets => flow.packets(),
-            };
-            if let Some(amount) = amount {
-                reading.groups.add(key(arguments.group, &flow), amount);
-            }
+            reading.add(arguments, &flow);
         }
-        if arguments.by != Measure::Count && reading.flows > 0 && reading.groups.total() == 0 {
+        reading.counted(arguments)
+    }
+
+    fn new() -> Self {
+        Self { groups: Heavy::new(CAPACITY), flows: 0, taken: Instant::now() }
+    }
+
+    fn add(&mut self, arguments: &Top, flow: &Flow<'_>) {
+        self.flows += 1;
+        let amount = match arguments.by {
+            Measure::Count => Some(1),
+            Measure::Bytes => flow.bytes(),
+            Measure::Packets => flow.packets(),
+        };
+        if let Some(amount) = amount {
+            self.groups.add(key(arguments.group, flow), amount);
+        }
+    }
+
+    /// The reading, unless nothing was counted that should be measured.
+    fn counted(self, arguments: &Top) -> Result<Self> {
+        if arguments.by != Measure::Count && self.flows > 0 && self.groups.total() == 0 {
             return Err(Failure::refused("packets and bytes of flows are not counted").hint(
                 "the sysctl net.netfilter.nf_conntrack_acct=1 counts those of flows made from then \
                  on",
             ));
         }
-        Ok(reading)
+        Ok(self)
     }
 
     /// What a group gained a second since an earlier reading; what was zeroed or ended is no gain.

@@ -46,6 +46,25 @@ pub(super) fn run(arguments: &Connections, format: Format, out: &mut impl Write)
     show(arguments, format, table.map(|connection| Ok(connection?)), out)
 }
 
+/// Lists connections of a snapshot, which has what either of the kernel's files shows.
+pub(super) fn saved(
+    arguments: &Connections,
+    connections: &[Connection],
+    format: Format,
+    out: &mut impl Write,
+) -> Result<()> {
+    let wants_origin = arguments.wants_origin(format);
+    let shown = connections.iter().cloned().map(|mut connection| {
+        if wants_origin {
+            connection.persistence = None;
+        } else {
+            connection.origin = None;
+        }
+        Ok(connection)
+    });
+    show(arguments, format, shown, out)
+}
+
 /// What cannot be read ends the listing: it is not all there is.
 fn show(
     arguments: &Connections,

@@ -7,6 +7,8 @@ use ipvs::{
     ServiceList, ServiceOverview, Statistics,
 };
 
+use node::Balancer;
+
 use super::arguments::List;
 use super::names;
 use super::sort::{Row, SortKey};
@@ -44,6 +46,33 @@ pub(crate) fn run(arguments: &List, format: Format, out: &mut impl Write) -> Res
         }
         result => present(arguments, format, result.map_err(Failure::from)?, out),
     }
+}
+
+/// Lists services of a snapshot.
+pub(crate) fn saved(
+    arguments: &List,
+    balancer: &Balancer,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<()> {
+    let wanted = arguments.service.as_ref();
+    let services = balancer.services.iter();
+    let services = services.filter(|row| wanted.is_none_or(|key| *key == row.service.service.key));
+    let rows: Vec<_> =
+        services.map(|row| (row.service.clone(), row.destinations.clone())).collect();
+    if let (Some(key), true) = (wanted, rows.is_empty()) {
+        return Err(Failure::refused(format!("the snapshot has no service {key}")));
+    }
+    let info = balancer.info.filter(|_| wanted.is_none());
+    if !arguments.is_plain(format) {
+        return present(arguments, format, Reading { info, rows }, out);
+    }
+    let plain = |(mut entry, destinations): (ServiceEntry, Vec<DestinationEntry>)| {
+        entry.statistics = Statistics::default();
+        (entry, destinations.iter().map(DestinationSummary::from).collect::<Vec<_>>())
+    };
+    let rows = rows.into_iter().map(plain).collect();
+    present(arguments, format, Reading { info, rows }, out)
 }
 
 /// Lists the plain columns.

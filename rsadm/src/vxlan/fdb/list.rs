@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use vxlan::{Client, Entry, EntryFilter, EntryQuery, Flags};
+use vxlan::{Entry, EntryFilter, EntryQuery, Flags};
 
 use super::filter::Selection;
 use super::{groups, table};
@@ -11,7 +11,7 @@ use crate::cli::Format;
 use crate::failure::{Failure, Result};
 use crate::output::Structure;
 use crate::vxlan::arguments::{FdbGet, FdbList, FdbSort};
-use crate::vxlan::devices::{self, Links};
+use crate::vxlan::devices::{self, Links, Tables};
 use crate::vxlan::show::{PIECE, objects};
 use crate::vxlan::{connect, hint, say};
 
@@ -22,11 +22,15 @@ pub(super) struct Found {
 }
 
 /// Lists entries, or counts them.
-pub(super) fn run(arguments: &FdbList, format: Format, out: &mut impl Write) -> Result<()> {
-    let mut client = connect()?;
+pub(super) fn run(
+    arguments: &FdbList,
+    client: &mut impl Tables,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<()> {
     let mut selection = arguments.filters.build()?;
-    let of_one = of_devices(arguments, &mut selection.filter, &mut client)?;
-    let mut found = read(&mut client, &selection)?;
+    let of_one = of_devices(arguments, &mut selection.filter, client)?;
+    let mut found = read(client, &selection)?;
     found.entries.retain(|entry| arguments.is_recent_enough(entry));
     if arguments.count {
         return Ok(writeln!(out, "{}", found.entries.len())?);
@@ -36,14 +40,18 @@ pub(super) fn run(arguments: &FdbList, format: Format, out: &mut impl Write) -> 
     }
     arguments.sort.sort(&mut found);
     if format == Format::Table {
-        return table::run(&mut client, &found, &selection, arguments.stats, out);
+        return table::run(client, &found, &selection, arguments.stats, out);
     }
     let shape = Shape { statistics: arguments.stats, device: !of_one, ..Shape::default() };
     show(&found, Structure::of(format), shape, out)
 }
 
 /// Asks for the devices that are named. Says whether it is one alone.
-fn of_devices(arguments: &FdbList, filter: &mut EntryFilter, client: &mut Client) -> Result<bool> {
+fn of_devices(
+    arguments: &FdbList,
+    filter: &mut EntryFilter,
+    client: &mut impl Tables,
+) -> Result<bool> {
     let filters = &arguments.filters;
     if let Some(name) = &filters.dev {
         filter.link = Some(devices::device(client, "--dev", name)?.index);
@@ -55,13 +63,12 @@ fn of_devices(arguments: &FdbList, filter: &mut EntryFilter, client: &mut Client
 }
 
 /// The entries of VXLAN devices that are meant.
-pub(super) fn read(client: &mut Client, selection: &Selection) -> Result<Found> {
-    let reading = client.read_entries(&selection.filter)?;
-    if !reading.complete {
+pub(super) fn read(client: &mut impl Tables, selection: &Selection) -> Result<Found> {
+    let (mut entries, complete) = client.entries(&selection.filter)?;
+    if !complete {
         say("entries came and went at each of several readings; some may be missing here");
     }
     let links = Links::read(client)?;
-    let mut entries = reading.entries;
     entries.retain(|entry| links.is_vxlan(entry.link) && selection.matches(entry));
     Ok(Found { entries, links })
 }

@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 
-use vxlan::{Client, Entry, Flags, Link, Mac, Neighbour, Remote};
+use vxlan::{Entry, Flags, Link, Mac, Neighbour, Remote};
 
 use super::filter::Selection;
 use super::list::Found;
 use crate::failure::Result;
 use crate::output::table::{Align, Table};
-use crate::vxlan::devices::Links;
+use crate::vxlan::devices::{Links, Tables};
 use crate::vxlan::overlay::{self, Overlay};
 use crate::vxlan::values::StateName;
 
@@ -20,7 +20,7 @@ const FLOODED: &str = "flooded";
 
 /// Draws entries, and neighbours that have none.
 pub(super) fn run(
-    client: &mut Client,
+    client: &mut impl Tables,
     found: &Found,
     selection: &Selection,
     times: bool,

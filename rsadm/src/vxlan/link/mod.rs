@@ -8,7 +8,7 @@ pub(crate) mod options;
 mod view;
 
 use super::arguments::{Link, LinkAdd, LinkSet};
-use super::devices::{self, Links};
+use super::devices::{self, Links, Saved, Tables};
 use super::{connect, hint};
 use crate::classic::{Line, ip};
 use crate::cli::Format;
@@ -16,13 +16,14 @@ use crate::deferred::Deferred;
 use crate::failure::{Failure, Result};
 use crate::output::table::{Align, Table};
 use crate::output::{self, Items, Structure};
+use crate::snapshot;
 use view::LinkView;
 
 /// Runs `rsadm vxlan link VERB`.
 pub(super) fn run(verb: Link, format: Option<Format>, out: &mut impl Write) -> Result<()> {
     match verb {
-        Link::List => list(None, format.unwrap_or_default(), out),
-        Link::Show { name } => list(Some(&name), format.unwrap_or_default(), out),
+        Link::List => list(None, &mut connect()?, format.unwrap_or_default(), out),
+        Link::Show { name } => list(Some(&name), &mut connect()?, format.unwrap_or_default(), out),
         Link::Add(Deferred(arguments)) => {
             output::none(format)?;
             add(&arguments)
@@ -40,10 +41,28 @@ pub(super) fn run(verb: Link, format: Option<Format>, out: &mut impl Write) -> R
     }
 }
 
-fn list(name: Option<&str>, format: Format, out: &mut impl Write) -> Result<()> {
-    let mut client = connect()?;
-    let one = name.map(|name| devices::device(&mut client, "NAME", name)).transpose()?;
-    let links = Links::read(&mut client)?;
+/// Runs `rsadm vxlan link VERB` on a snapshot.
+pub(super) fn saved(
+    verb: &Link,
+    mut from: Saved<'_>,
+    format: Option<Format>,
+    out: &mut impl Write,
+) -> Result<()> {
+    match verb {
+        Link::List => list(None, &mut from, format.unwrap_or_default(), out),
+        Link::Show { name } => list(Some(name), &mut from, format.unwrap_or_default(), out),
+        _ => Err(snapshot::read_only()),
+    }
+}
+
+fn list(
+    name: Option<&str>,
+    client: &mut impl Tables,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<()> {
+    let one = name.map(|name| devices::device(client, "NAME", name)).transpose()?;
+    let links = Links::read(client)?;
     let devices = match &one {
         Some(link) => vec![link],
         None => links.devices(),
