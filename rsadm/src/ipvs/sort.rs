@@ -93,7 +93,7 @@ impl SortKey {
                 }
             }
             _ => {
-                destinations.sort_unstable_by_key(|row| (Reverse(row.amount(self)), row.address()))
+                destinations.sort_unstable_by_key(|row| (Reverse(row.amount(self)), row.address()));
             }
         }
     }
