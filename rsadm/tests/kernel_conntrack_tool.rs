@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         case("conntrack_load_files", load::files),
         case("conntrack_load_saved_tables", load::saved_tables),
         case("conntrack_expectations", expectations::all),
+        case("conntrack_expectations_of_a_live_helper", expectations::of_a_live_helper),
         case("conntrack_labels", labels::all),
         case("conntrack_events_of_changes", events::of_changes),
         case("conntrack_events_of_traffic", events::of_traffic),

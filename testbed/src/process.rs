@@ -59,6 +59,9 @@ pub fn capture(command: &mut Command) -> Result<Captured> {
     capture_with(command, "")
 }
 
+/// What a pipe holds before whoever writes to it has to wait.
+const PIPE: usize = 4096;
+
 /// Runs a command with this on its standard input.
 pub fn capture_with(command: &mut Command, input: impl AsRef<[u8]>) -> Result<Captured> {
     let line = line_of(command);
@@ -69,11 +72,18 @@ pub fn capture_with(command: &mut Command, input: impl AsRef<[u8]>) -> Result<Ca
         .spawn()
         .context(|| format!("cannot run `{line}`"))?;
     let stdin = child.stdin.take();
-    let input = input.as_ref().to_vec();
+    let input = input.as_ref();
     // A program that does not read its input closes the pipe: no error of ours.
-    let writer = thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
-    let output = child.wait_with_output().context(|| format!("cannot wait for `{line}`"))?;
-    drop(writer.join());
+    let write = move || drop(stdin.map(|mut pipe| pipe.write_all(input)));
+    let output = thread::scope(|scope| {
+        // A thread costs a small kernel as much as a process does, and what fits waits for nobody.
+        if input.len() <= PIPE {
+            write();
+        } else {
+            scope.spawn(write);
+        }
+        child.wait_with_output().context(|| format!("cannot wait for `{line}`"))
+    })?;
     Ok(Captured {
         command: line,
         stdout: output.stdout,

@@ -1,6 +1,8 @@
 //! Expectations.
 
-use conntrack::{Expectation, ExpectationFlags, NewFlow, Tuple};
+use std::net::{SocketAddr, UdpSocket};
+
+use conntrack::{Expectation, ExpectationFlags, Filter, NewFlow, Status, Tuple};
 use testbed::harness::{Context, Outcome};
 
 use crate::pair::{Pair, Tool};
@@ -84,6 +86,39 @@ pub(crate) fn all(ctx: &Context) -> Outcome {
     ctx.equal("status of a deletion", &0, &deleted.code());
     ctx.check("its footer", deleted.err().ends_with("0 expectations have been shown.\n"));
     ctx.equal("it is gone", &(before - 1), &pair.client().expectations(None)?.len());
+    Ok(())
+}
+
+/// What the kernel's helper for TFTP expects of packets, and the flow that comes of it.
+pub(crate) fn of_a_live_helper(ctx: &Context) -> Outcome {
+    let rule = ["-t", "nat", "-A", "POSTROUTING", "-s", "198.51.100.1", "-j", "MASQUERADE"];
+    if !ctx.capture(ctx.reference("iptables").args(rule))?.status.success() {
+        return ctx.skip("nothing makes this kernel track packets");
+    }
+    let mut pair = Pair::new(ctx, "")?;
+    let (from, to) = (SocketAddr::from(([127, 0, 0, 1], 5000)), ([127, 0, 0, 1], 69).into());
+    let server = UdpSocket::bind(to)?;
+    let client = UdpSocket::bind(from)?;
+    let mut master = NewFlow::new(Tuple::udp(from, to), 5000);
+    master.settings.helper = Some("tftp".to_owned());
+    if pair.client().create(&master).is_err() {
+        return ctx.skip("this kernel has no TFTP helper");
+    }
+    client.send_to(b"\0\x01file\0octet\0", to)?;
+    server.recv(&mut [0; 64])?;
+    ctx.equal("expected", &1, &pair.client().expectations(None)?.len());
+    pair.compare_reading_lines(
+        "-L expect\n-L expect -o xml\n-L expect -o id\n-C expect\n-S expect\n-L -p udp\n-L -o save",
+    )?;
+    // The answer comes from a port that nobody could have told.
+    UdpSocket::bind("127.0.0.1:0")?.send_to(b"\0\x03\0\x01data", from)?;
+    client.recv(&mut [0; 64])?;
+    let flows = pair.client().flows(&Filter::new())?.to_vec()?;
+    let answer = flows.iter().find(|flow| flow.has(Status::EXPECTED));
+    ctx.equal("its master", &Some(master.original), &answer.and_then(|flow| flow.master));
+    pair.compare_reading_lines(
+        "-L\n-L -o extended,id\n-L -o xml\n-L -o save\n-L -u EXPECTED\n-L expect\n-C expect\n-C",
+    )?;
     Ok(())
 }
 

@@ -65,7 +65,8 @@ fn put_tuple(message: &mut Message, kind: u16, protocol: u8, from: Endpoint, to:
     });
 }
 
-type Endpoint = (Ipv4Addr, u16);
+/// An address and a port.
+pub(super) type Endpoint = (Ipv4Addr, u16);
 
 /// `nfgenmsg` for IPv4.
 fn message() -> Message {
@@ -74,10 +75,14 @@ fn message() -> Message {
     message
 }
 
+/// A client with a flow of its own.
+pub(super) fn sole(number: u32) -> Endpoint {
+    (Ipv4Addr::from_bits(0x0a00_0000 + number), 10_000)
+}
+
 /// A request that makes a flow: three of four are UDP, the others established TCP.
-fn flow(number: u32) -> Message {
+fn flow(number: u32, client: Endpoint) -> Message {
     let mut message = message();
-    let client = (source(number), port(number));
     let protocol = if number.is_multiple_of(4) { TCP } else { UDP };
     let server = (destination(number), if protocol == TCP { 80 } else { 53 });
     put_tuple(&mut message, 1, protocol, client, server);
@@ -93,9 +98,23 @@ fn flow(number: u32) -> Message {
     message
 }
 
+/// One of a thousand flows of a client.
+fn client(number: u32) -> Endpoint {
+    (source(number), port(number))
+}
+
 /// Makes flows, in windows that were made before the clock starts.
 pub(super) fn create(bare: &mut Bare, numbers: std::ops::Range<u32>) -> Result<Duration> {
-    let messages: Vec<_> = numbers.map(flow).collect();
+    create_from(bare, numbers, client)
+}
+
+/// The same from clients of its own choice.
+pub(super) fn create_from(
+    bare: &mut Bare,
+    numbers: std::ops::Range<u32>,
+    client: fn(u32) -> Endpoint,
+) -> Result<Duration> {
+    let messages: Vec<_> = numbers.map(|number| flow(number, client(number))).collect();
     let windows = windows(NEW, CREATE, &messages);
     let start = Instant::now();
     bare.send_windows(&windows)?;
@@ -108,7 +127,7 @@ pub(super) fn create_at(
     numbers: std::ops::Range<u32>,
     rate: f64,
 ) -> Result<Duration> {
-    let messages: Vec<_> = numbers.map(flow).collect();
+    let messages: Vec<_> = numbers.map(|number| flow(number, client(number))).collect();
     let windows = windows(NEW, CREATE, &messages);
     let interval = Duration::from_secs_f64(f64::from(WINDOW) / rate);
     let start = Instant::now();

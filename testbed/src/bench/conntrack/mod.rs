@@ -8,8 +8,10 @@ use std::{
     fmt::Write as _,
     fs,
     net::Ipv4Addr,
+    ops::Range,
     path::Path,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use netlink_sys::protocols::NETLINK_NETFILTER;
@@ -33,22 +35,26 @@ pub(super) fn rows(rsadm: &Path, conntrack: &Path) -> Result<Vec<Row>> {
     let _maximum = Maximum::of_at_least(FLOWS + FLOWS / 4)?;
     let bench = Bench { rsadm, conntrack };
     let full = Namespace::new("rsadm-bench-full")?;
-    full.enter(fill)?;
+    full.enter(|| fill(bare::create))?;
     let mut rows = vec![full.enter(|| bench.list())?];
     rows.push(full.enter(|| bench.delete_address())?);
     rows.push(full.enter(|| bench.delete_network())?);
     drop(full);
+    let scattered = Namespace::new("rsadm-bench-scattered")?;
+    scattered.enter(|| fill(|bare, numbers| bare::create_from(bare, numbers, bare::sole)))?;
+    rows.push(scattered.enter(|| bench.top())?);
+    drop(scattered);
     rows.push(bench.load()?);
     rows.push(events::row(rsadm, conntrack)?);
     Ok(rows)
 }
 
 /// Fills the table of the namespace.
-fn fill() -> Result<()> {
+fn fill(create: impl Fn(&mut Bare, Range<u32>) -> Result<Duration>) -> Result<()> {
     let mut bare = Bare::connect(NETLINK_NETFILTER)?;
     (0..FLOWS)
         .step_by(PART as usize)
-        .try_for_each(|first| bare::create(&mut bare, first..FLOWS.min(first + PART)).map(drop))
+        .try_for_each(|first| create(&mut bare, first..FLOWS.min(first + PART)).map(drop))
 }
 
 /// The address whose flows are deleted in a round.
@@ -123,18 +129,40 @@ impl Bench<'_> {
         })
     }
 
-    /// A quarter of the table, which is made again for the other one.
+    /// A quarter of the table, which is made again for the next run.
     fn delete_network(&self) -> Result<Row> {
-        let ours = measure::run(&mut self.rsadm(&["conntrack", "delete", "-s", NETWORK]))?;
-        fill_missing()?;
-        let peer = measure::run(&mut self.conntrack(&["-D", "-s", NETWORK]))?;
+        let (mut ours, mut peers) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            ours.push(measure::run(&mut self.rsadm(&["conntrack", "delete", "-s", NETWORK]))?);
+            fill_missing()?;
+            peers.push(measure::run(&mut self.conntrack(&["-D", "-s", NETWORK]))?);
+            fill_missing()?;
+        }
         Ok(Row {
             work: format!("delete those from {NETWORK}"),
             limit: None,
-            ours: ours.into(),
-            peer: Some(peer.into()),
+            ours: times(ours),
+            peer: Some(times(peers)),
             target: "<= 0.33",
             memory: None,
+        })
+    }
+
+    /// Ten groups of a million, each of one flow.
+    fn top(&self) -> Result<Row> {
+        let top = ["conntrack", "top", "src"];
+        let (mut limits, mut ours) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            limits.push(measure::limit("conntrack", "list")?);
+            ours.push(measure::run(&mut self.rsadm(&top))?);
+        }
+        Ok(Row {
+            work: format!("the largest of {FLOWS} groups"),
+            limit: Some(times(limits)),
+            ours: times(ours),
+            peer: None,
+            target: "",
+            memory: Some(measure::memory(&mut self.rsadm(&top))?),
         })
     }
 
