@@ -6,8 +6,11 @@
 /// No bucket of the kernel's table holds more flows (`MAX_CHAINLEN`).
 const LONGEST: usize = 80;
 
+/// More than a datagram has room for.
+const MOST: usize = 256;
+
 /// The ids that a dump has shown lately.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Repeats {
     datagram: u64,
     /// Those at the end of the datagram before.
@@ -17,6 +20,11 @@ pub(crate) struct Repeats {
 }
 
 impl Repeats {
+    pub(crate) fn new() -> Self {
+        let room = || Vec::with_capacity(MOST);
+        Self { datagram: 0, before: room(), now: room() }
+    }
+
     /// Whether the flow of this id, in this datagram, was shown at the end of the one before.
     #[inline]
     pub(crate) fn has(&mut self, datagram: u64, id: Option<u32>) -> bool {
@@ -43,7 +51,7 @@ mod tests {
     use super::*;
 
     fn shown(datagrams: &[&[u32]]) -> Vec<u32> {
-        let mut repeats = Repeats::default();
+        let mut repeats = Repeats::new();
         let all = datagrams
             .iter()
             .zip(1..)
@@ -67,7 +75,7 @@ mod tests {
 
     #[test]
     fn flows_without_an_id_are_no_repeats() {
-        let mut repeats = Repeats::default();
+        let mut repeats = Repeats::new();
         assert!(!repeats.has(1, None) && !repeats.has(2, None));
     }
 }

@@ -162,7 +162,7 @@ async fn cursor<'c, T: Transport>(
     filter: &'c Filter,
 ) -> Result<Cursor<'c, T>> {
     match connection.dump(message).await {
-        Ok(dump) => Ok(Cursor { dump, filter, request, repeats: Repeats::default() }),
+        Ok(dump) => Ok(Cursor { dump, filter, request, repeats: Repeats::new() }),
         Err(error) => Err(Error::of(request, error)),
     }
 }

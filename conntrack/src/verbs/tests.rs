@@ -129,6 +129,28 @@ fn a_kernel_that_ignores_the_filter_changes_nothing() {
 }
 
 #[test]
+fn flows_that_the_kernel_shows_twice_are_listed_once() {
+    let (mut verbs, _) = verbs(|asked| {
+        let header = asked.header;
+        let datagram = |ids: &[u32]| -> Answer {
+            let shown = ids.iter().map(|id| shown(header, &flow(*id)));
+            shown.collect::<Vec<_>>().concat().into()
+        };
+        // The last flow of the first datagram has ended, so its bucket is shown again.
+        vec![datagram(&[1, 2, 3, 4]), datagram(&[3, 5, 2, 6]), done(header, 0, 0).into()]
+    });
+    let all = Filter::new();
+    let ids = read(now(verbs.flows(&all))).expect("listed");
+    assert_eq!(ids, [1, 2, 3, 4, 5, 6].map(Some));
+    assert_eq!(read(now(verbs.flows(&odd()))).expect("listed"), [1, 3, 5].map(Some));
+    assert_eq!(now(verbs.count_of(&all)).expect("counted"), 6);
+    assert_eq!(now(verbs.count_of(&odd())).expect("counted"), 3);
+    let mut gone = Vec::new();
+    now(verbs.zero_flows(&all, |flow| gone.push(flow.id))).expect("zeroed");
+    assert_eq!(gone.len(), 6);
+}
+
+#[test]
 fn without_knowledge_no_deletion_is_left_to_the_kernel() {
     let (mut verbs, log) = verbs(ignorant);
     let capabilities = Capabilities::default();
