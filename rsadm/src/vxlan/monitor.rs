@@ -45,7 +45,7 @@ pub(super) fn run(
             }
         }
         writer.flush()?;
-        if signals.or_readable(&watch)? == Wake::Signal {
+        if signals.or_readable([&watch])? == Wake::Signal {
             return tally.finish(writer);
         }
     }
