@@ -49,6 +49,14 @@ const TOUR: [&str; 4] = [
 /// What it shows on node 121, where the client is.
 const CLIENTS_TOUR: &str = "rsadm conntrack list -p {protocol} -s {client}";
 
+/// What it shows of the overlay, on both.
+const OVERLAY_TOUR: [&str; 4] = [
+    "rsadm vxlan link list",
+    "rsadm vxlan neigh list",
+    "rsadm vxlan fdb list -o table",
+    "rsadm vxlan peers",
+];
+
 /// The running lab.
 #[derive(Debug)]
 pub struct Lab {
@@ -129,7 +137,13 @@ impl Lab {
         for line in TOUR {
             show("after the requests", &self.nodes[0], &self.filled(line))?;
         }
-        show("the client's requests", &self.nodes[1], &self.filled(CLIENTS_TOUR))
+        show("the client's requests", &self.nodes[1], &self.filled(CLIENTS_TOUR))?;
+        for node in self.nodes.iter().take(2) {
+            for line in OVERLAY_TOUR {
+                show("the overlay", node, line)?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes faults, and says what was done and what becomes of traffic.
