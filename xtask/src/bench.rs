@@ -31,26 +31,29 @@ enum Table {
     Ipvs,
     /// On the running kernel, by root: a million flows want real memory
     Conntrack,
+    /// On the running kernel, by root, too
+    Vxlan,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<i32> {
     let programs = cargo::build_release(&["rsadm", "testbed"])?;
     let layout = Layout::of_this_program()?;
     let tools = Tools::fetch(&layout)?;
-    let all = [Table::Ipvs, Table::Conntrack];
+    let all = [Table::Ipvs, Table::Conntrack, Table::Vxlan];
     let tables = if arguments.tables.is_empty() { &all[..] } else { &arguments.tables };
     let mut code = 0;
     for table in tables {
         let (name, peer) = match table {
             Table::Ipvs => ("ipvs", "ipvsadm"),
             Table::Conntrack => ("conntrack", "conntrack"),
+            Table::Vxlan => ("vxlan", "bridge"),
         };
         let path = |program: &str| programs.join(program).display().to_string();
         let peer = tools.program(peer).display().to_string();
         let words = vec!["bench".to_owned(), name.to_owned(), path("rsadm"), peer];
         let job = Job::new(programs.join("testbed"), words, Some(&tools))?;
         code = code.max(match (table, arguments.kernel) {
-            (Table::Conntrack, _) => {
+            (Table::Conntrack | Table::Vxlan, _) => {
                 let status = job.command().status();
                 process::exit_code(status.context(|| "cannot run the benchmark".into())?)
             }

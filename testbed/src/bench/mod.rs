@@ -8,6 +8,7 @@ mod conntrack;
 mod ipvs;
 mod measure;
 mod socket;
+mod vxlan;
 
 use std::{path::Path, time::Duration};
 
@@ -35,6 +36,7 @@ pub fn main(table: &str, rsadm: &Path, peer: &Path) -> Result<()> {
     let rows = match table {
         "ipvs" => ipvs::rows(rsadm, peer)?,
         "conntrack" => conntrack::rows(rsadm, peer)?,
+        "vxlan" => vxlan::rows(rsadm, peer)?,
         _ => return Err(Error::new(format!("no benchmarks of {table}"))),
     };
     println!("{table}; medians of {ROUNDS}; seconds");
@@ -62,6 +64,7 @@ pub fn bare(table: &str, work: &str) -> Result<Duration> {
     match table {
         "ipvs" => ipvs::work(work),
         "conntrack" => conntrack::work(work),
+        "vxlan" => vxlan::work(work),
         _ => Err(Error::new(format!("no bare work on {table}"))),
     }
 }

@@ -47,6 +47,12 @@ impl Bare {
         Ok(Self { socket, buffer: vec![0; 32 * 1024] })
     }
 
+    /// Has the kernel check requests, as it must to take conditions of a dump.
+    pub(super) fn check_strictly(&mut self) -> Result<()> {
+        let set = self.socket.set_netlink_get_strict_chk(true);
+        set.context(|| "cannot have requests checked".into())
+    }
+
     pub(super) fn send(&self, bytes: &[u8]) -> Result<()> {
         self.socket.send(bytes, 0).map(drop).context(|| "cannot send".into())
     }
