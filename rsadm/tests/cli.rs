@@ -372,6 +372,118 @@ fn mistakes_about_flows() {
 }
 
 #[test]
+fn mistakes_about_overlays() {
+    let add = "fdb add 02:00:00:00:00:01 --dev vx0";
+    let tells = |command: &str| format!("`rsadm {command} --help` tells more");
+    let cases = [
+        (
+            "fdb add 02:00:00:00:00 --dev vx0 --dst 10.0.0.1".to_owned(),
+            "invalid value '02:00:00:00:00' for '<MAC>': '02:00:00:00:00' is not a MAC address: six \
+             bytes in hexadecimal, with colons between them",
+            "vxlan fdb add",
+        ),
+        (
+            format!("{add} --dst 10.0.0.1 --vni 16777216"),
+            "invalid value '16777216' for '--vni <VNI>': '16777216' is not a VNI: a number from 0 to \
+             16777215",
+            "vxlan fdb add",
+        ),
+        (
+            format!("{add} --dst 10.0.0"),
+            "invalid value '10.0.0' for '--dst <ADDRESS>': '10.0.0' is not an IP address",
+            "vxlan fdb add",
+        ),
+        (
+            format!("{add} --dst 10.0.0.1 --port 65536"),
+            "invalid value '65536' for '--port <PORT>': '65536' is not a port: 1 to 65535",
+            "vxlan fdb add",
+        ),
+        (
+            format!("{add} --dst 10.0.0.1 --nhid 7"),
+            "the argument '--dst <ADDRESS>' cannot be used with '--nhid <ID>'",
+            "vxlan fdb add",
+        ),
+        (
+            format!("{add} --dst 10.0.0.1 --static --dynamic"),
+            "the argument '--static' cannot be used with '--dynamic'",
+            "vxlan fdb add",
+        ),
+        // As bridge writes it.
+        (
+            "fdb append zz dev vx0 dst 10.0.0.1".to_owned(),
+            "invalid value 'zz' for '<MAC>': 'zz' is not a MAC address: six bytes in hexadecimal, \
+             with colons between them",
+            "vxlan fdb append",
+        ),
+        (
+            "fdb list --mac zz".to_owned(),
+            "invalid value 'zz' for '--mac <MAC>': 'zz' is neither a MAC address nor the first bytes \
+             of one, such as ee:d6",
+            "vxlan fdb list",
+        ),
+        (
+            "fdb list --top 5".to_owned(),
+            "the following required arguments were not provided: --group-by <WHAT>",
+            "vxlan fdb list",
+        ),
+        (
+            "link add vx0 --id 1 --remote 239.1.1.1".to_owned(),
+            "invalid value '239.1.1.1' for '--remote <ADDRESS>': '239.1.1.1' is a multicast address; \
+             that is a group (--group)",
+            "vxlan link add",
+        ),
+        (
+            "link add vx0 --id 1 --learning --nolearning".to_owned(),
+            "the argument '--learning' cannot be used with '--nolearning'",
+            "vxlan link add",
+        ),
+        (
+            "vni add 20-10 --dev vx0".to_owned(),
+            "invalid value '20-10' for '<VNI,...>': '20-10' is an empty range: its first VNI is above \
+             its last",
+            "vxlan vni add",
+        ),
+        (
+            "mdb add 10.0.0.1 --dev vx0 --dst 10.0.0.2".to_owned(),
+            "invalid value '10.0.0.1' for '<GROUP>': '10.0.0.1' is not a multicast address, nor \
+             0.0.0.0 or :: for all groups",
+            "vxlan mdb add",
+        ),
+        (
+            "neigh add 10.0.0.1 --dev vx0".to_owned(),
+            "the following required arguments were not provided: --lladdr <MAC>",
+            "vxlan neigh add",
+        ),
+    ];
+    for (line, message, command) in cases {
+        let says = format!("rsadm: {message}\n  hint: {}\n", tells(command));
+        refused(&format!("vxlan {line}"), &says);
+    }
+    for (line, message) in [
+        (
+            "fdb add 2:0:0:0:0:1 --dev vx0",
+            "where to? An entry of a VXLAN device needs --dst or --nhid",
+        ),
+        ("fdb flush", "flush the entries of which device? Give --dev"),
+        (
+            "fdb delete 2:0:0:0:0:1 --dev vx0 --vlan 7",
+            "--vlan is about the table of a bridge (--master)",
+        ),
+        (
+            "fdb delete 2:0:0:0:0:1 --dev vx0 -o json",
+            "this command lists nothing that --output could form",
+        ),
+    ] {
+        refused(&format!("vxlan {line}"), &format!("rsadm: {message}\n"));
+    }
+    refused(
+        "monitor fdb -o json",
+        "rsadm: events have no end, and this form of output has one\n  hint: -o ndjson writes one \
+         object a line\n",
+    );
+}
+
+#[test]
 fn help_and_version_go_to_standard_output() {
     for (line, begins) in [
         (

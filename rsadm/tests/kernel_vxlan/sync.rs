@@ -30,7 +30,7 @@ pub(crate) fn twice(ctx: &Context) -> Outcome {
         ("rsadm: made 10000 changes for 10000 entries of vx0", 10_000),
         (&*said, sent),
     );
-    let nothing = ("rsadm: vx0 has these 10000 entries already".to_owned(), 0);
+    let nothing = ("rsadm: made no change for 10000 entries of vx0".to_owned(), 0);
     same(ctx, "nothing is sent", &nothing, &sync(ctx, "/run/first")?);
     // One in a hundred leads elsewhere, as many are new, as many are gone.
     let mut lines: Vec<String> = many(100..10_100).lines().map(str::to_owned).collect();
@@ -92,7 +92,7 @@ fn others_entries(ctx: &Context) -> Result<()> {
     same(
         ctx,
         "the device's own remote",
-        "rsadm: vx3 has these 0 entries already\n",
+        "rsadm: made no change for 0 entries of vx3\n",
         captured.err(),
     );
     Ok(())
@@ -115,7 +115,7 @@ pub(crate) fn listings(ctx: &Context) -> Outcome {
     let text = out(ctx, "fdb list --dev vx2 -o ndjson")?;
     let captured =
         ctx.capture_with(rsadm().args(["vxlan", "fdb", "sync", "--dev", "vx2"]), text)?;
-    same(ctx, "source VNIs", "rsadm: vx2 has these 1 entry already\n", captured.err());
+    same(ctx, "source VNIs", "rsadm: made no change for 1 entry of vx2\n", captured.err());
     Ok(())
 }
 

@@ -37,10 +37,8 @@ pub(super) fn run(arguments: &FdbSync, out: &mut impl Write) -> Result<()> {
     }
     let outcome = apply(&mut client, &changes)?;
     outcome.tell(&link.name)?;
-    say(&match changes.len() {
-        0 => format!("{} has these {} already", link.name, entries(total)),
-        _ => format!("made {} for {} of {}", count(&changes), entries(total), link.name),
-    });
+    let made = if changes.is_empty() { "no change".to_owned() } else { count(&changes) };
+    say(&format!("made {made} for {} of {}", entries(total), link.name));
     Ok(())
 }
 
