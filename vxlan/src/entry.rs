@@ -1,6 +1,7 @@
 //! Forwarding entries: which frames go where.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use crate::{CacheTimes, ExtendedFlags, Flags, Mac, State, Vni};
@@ -216,7 +217,7 @@ pub enum Table {
 }
 
 /// What tells an entry from every other one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct EntryKey {
     /// Its table.
@@ -229,6 +230,23 @@ pub struct EntryKey {
     pub source_vni: Option<Vni>,
     /// Its remote, where an address can have several.
     pub remote: Remote,
+}
+
+/// A table has a hundred thousand keys: they are hashed as a few words, and not field by field.
+impl Hash for EntryKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b, c, d, e, f] = self.mac.0;
+        let [high, low] = self.vlan.unwrap_or_default().to_be_bytes();
+        state.write_u64(u64::from_be_bytes([high, low, a, b, c, d, e, f]));
+        let (Table::Device(index) | Table::Bridge(index)) = self.table;
+        let vni = self.source_vni.map_or(0, Vni::get);
+        state.write_u64(u64::from(index) << 32 | u64::from(vni));
+        match self.remote.address {
+            Some(IpAddr::V4(address)) => state.write_u32(address.to_bits()),
+            Some(IpAddr::V6(address)) => state.write_u128(address.to_bits()),
+            None => {}
+        }
+    }
 }
 
 /// Asks for one entry.
@@ -330,6 +348,8 @@ impl EntryFilter {
 
     /// Whether the entry is meant; `defaults` are those of the entry's device.
     pub fn matches(&self, entry: &Entry, defaults: Defaults) -> bool {
+        // An entry of a bridge leads to a port, and to no remote.
+        let defaults = if entry.master.is_some() { Defaults::default() } else { defaults };
         self.is_of_its_table(entry)
             && self.in_bridge.is_none_or(|wanted| wanted == entry.master.is_some())
             && self.mac.is_none_or(|mac| mac == entry.mac)
@@ -424,6 +444,9 @@ mod tests {
         for filter in no {
             assert!(!filter.matches(&entry, defaults), "{filter:?}");
         }
+        let in_bridge = Entry { master: Some(9), ..Entry::new(3, entry.mac) };
+        let of_vni = EntryFilter { vni: Vni::new(1), ..all() };
+        assert!(all().matches(&in_bridge, defaults) && !of_vni.matches(&in_bridge, defaults));
         assert!(
             EntryFilter::of(3).is_whole() && !EntryFilter { vlan: Some(1), ..all() }.is_whole()
         );

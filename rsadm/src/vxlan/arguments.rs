@@ -153,9 +153,6 @@ pub(crate) struct FdbList {
     /// Times since use and change
     #[arg(short, long, alias = "statistics")]
     pub(crate) stats: bool,
-    /// What an entry says about notifications of its use
-    #[arg(short, long)]
-    pub(crate) details: bool,
 }
 
 /// The order of a listing; numbers and times are smallest first.

@@ -125,7 +125,7 @@ fn has(entry: &Value, flag: &str) -> bool {
     entry["flags"].as_array().is_some_and(|flags| flags.iter().any(|it| it == flag))
 }
 
-const RULES: [Rule; 20] = [
+const RULES: [Rule; 21] = [
     ("--mac ee:d6:38:55:d5:c7", |it| it["mac"] == "ee:d6:38:55:d5:c7"),
     ("--mac 02:00:00:00:01", |it| {
         it["mac"].as_str().is_some_and(|it| it.starts_with("02:00:00:00:01"))
@@ -138,7 +138,8 @@ const RULES: [Rule; 20] = [
     ("--dst fd00::/16", |it| it["dst"].as_str().is_some_and(|it| it.starts_with("fd00"))),
     ("--port 4789 --dev vx0", |it| it["ifname"] == "vx0" && number(it, "port") == Some(4789)),
     ("--vni 77", |it| vni(it) == Some(77)),
-    ("--vni 1 --self", |it| vni(it) == Some(1)),
+    ("--vni 1", |it| vni(it) == Some(1)),
+    ("--vni 2", |it| vni(it) == Some(2)),
     ("--vni 0 --dev vx0", |it| it["ifname"] == "vx0" && vni(it) == Some(0)),
     ("--src-vni 6", |it| number(it, "src_vni") == Some(6)),
     ("--vlan 1", |it| number(it, "vlan") == Some(1)),
@@ -246,13 +247,13 @@ pub(crate) fn joined(ctx: &Context) -> Outcome {
     same(
         ctx,
         "broken joins are seen",
-        "DEVICE  VNI  MAC                REMOTE                       STATE      FLAGS  NEIGHBOUR   \
-         ROUTE\n\
-         vx0      77  02:00:00:00:00:05  172.16.20.125:4789 via eth0  permanent         none\n\
-         vx0       1  ee:d6:38:55:d5:c7  172.16.20.121                permanent         10.244.3.0  \
-         10.244.3.0/24\n\
-         vx0       1  ee:d6:38:55:d5:c9  none                                           10.244.9.0  \
-         none\n",
+        "DEVICE  VNI  MAC                REMOTE                  PORT  STATE      FLAGS  \
+         NEIGHBOUR   ROUTE\n\
+         vx0      77  02:00:00:00:00:05  172.16.20.125 via eth0  4789  permanent         none\n\
+         vx0       1  ee:d6:38:55:d5:c7  172.16.20.121           8472  permanent         \
+         10.244.3.0  10.244.3.0/24\n\
+         vx0       1  ee:d6:38:55:d5:c9  none                                            \
+         10.244.9.0  none\n",
         table,
     );
     all(ctx, "fdb append 0:0:0:0:0:0 --dev vx0 --dst 172.16.20.121")?;

@@ -33,6 +33,7 @@ pub(super) fn run(
         ("VNI", Align::Right),
         ("MAC", Align::Left),
         ("REMOTE", Align::Left),
+        ("PORT", Align::Right),
         ("STATE", Align::Left),
         ("FLAGS", Align::Left),
         ("NEIGHBOUR", Align::Left),
@@ -52,6 +53,7 @@ pub(super) fn run(
                 vni(None, &found.links, device.index),
                 neighbour.mac.map_or_else(|| MISSING.to_owned(), |mac| mac.to_string()),
                 if floods { FLOODED } else { MISSING }.to_owned(),
+                String::new(),
                 String::new(),
                 String::new(),
                 neighbour.address.to_string(),
@@ -111,6 +113,7 @@ fn row(entry: &Entry, links: &Links, overlay: Option<&Overlay>, times: bool) -> 
         },
         entry.mac.to_string(),
         remote(entry, links),
+        port(entry, links),
         StateName::of(entry.state).map(StateName::name).unwrap_or_default().to_owned(),
         flags(entry),
     ];
@@ -138,19 +141,22 @@ fn remote(entry: &Entry, links: &Links) -> String {
     if let Some(group) = entry.nexthop_group {
         return format!("nexthop {group}");
     }
-    let Remote { address, port, via, .. } = entry.remote;
+    let Remote { address, via, .. } = entry.remote;
     let Some(address) = address else { return String::new() };
-    let mut text = match port {
-        Some(port) => std::net::SocketAddr::new(address, port).to_string(),
-        None => address.to_string(),
-    };
-    if let Some(via) = via {
-        text = match entry.link_namespace {
-            Some(_) => format!("{text} via link {via}"),
-            None => format!("{text} via {}", links.name(via)),
-        };
+    match (via, entry.link_namespace) {
+        (Some(via), Some(_)) => format!("{address} via link {via}"),
+        (Some(via), None) => format!("{address} via {}", links.name(via)),
+        (None, _) => address.to_string(),
     }
-    text
+}
+
+/// The UDP port that an entry is sent to, or its device's own.
+fn port(entry: &Entry, links: &Links) -> String {
+    if entry.remote.address.is_none() {
+        return String::new();
+    }
+    let port = entry.remote.port.or(links.defaults(entry.link).port);
+    port.map(|port| port.to_string()).unwrap_or_default()
 }
 
 fn flags(entry: &Entry) -> String {
