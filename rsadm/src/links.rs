@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::failure::{Failure, Result};
 
 /// The tools that rsadm stands in for.
-const TOOLS: [&str; 2] = ["conntrack", "ipvsadm"];
+const TOOLS: [&str; 3] = ["bridge", "conntrack", "ipvsadm"];
 
 /// Makes the links that are not there yet; nothing that is there is overwritten.
 pub(crate) fn make(directory: &Path) -> Result<()> {

@@ -9,6 +9,7 @@ fn main() -> ExitCode {
     let tool = arguments.peek().and_then(|name| Path::new(name).file_name());
     ExitCode::from(match tool {
         Some(tool) if tool == "ipvsadm" => rsadm::personality::ipvsadm::run(arguments),
+        Some(tool) if tool == "bridge" => rsadm::personality::bridge::run(arguments),
         Some(tool) if tool == "conntrack" => rsadm::personality::conntrack::run(arguments),
         _ => rsadm::run(arguments),
     })

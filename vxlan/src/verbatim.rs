@@ -73,7 +73,13 @@ impl Verbatim {
             Self::Add(entry) => wire::put_entry(entry, CREATE),
             Self::Append(entry) => wire::put_entry(entry, NLM_F_CREATE | NLM_F_APPEND),
             Self::Replace(entry) => wire::put_entry(entry, NLM_F_CREATE | NLM_F_REPLACE),
-            Self::Delete(entry) => wire::delete_entry(entry),
+            Self::Delete(entry) => {
+                let mut message = wire::delete_entry(entry);
+                if let Some(group) = entry.nexthop_group {
+                    message.put_u32(NDA_NH_ID, group);
+                }
+                message
+            }
             Self::Flush(flush) => wire::flush(flush),
             Self::AddVnis(link, entries) => wire::vni::put_all(*link, entries, RTM_NEWTUNNEL),
             Self::DeleteVnis(link, entries) => wire::vni::put_all(*link, entries, RTM_DELTUNNEL),

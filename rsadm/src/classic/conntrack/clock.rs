@@ -20,7 +20,7 @@ pub(super) fn now() -> u64 {
 }
 
 /// Appends a time in the system's time zone, as `ctime` writes it: `Thu Jan  1 00:00:00 1970`.
-pub(super) fn push_date(line: &mut Line, nanoseconds: u64) {
+pub(crate) fn push_date(line: &mut Line, nanoseconds: u64) {
     let Some(time) = local(nanoseconds) else { return };
     line.text(WEEKDAYS[usize::from(time.weekday().to_sunday_zero_offset().unsigned_abs()) % 7]);
     line.byte(b' ');

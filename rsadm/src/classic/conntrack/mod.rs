@@ -14,6 +14,7 @@ pub mod statistics;
 pub mod text;
 pub mod xml;
 
+pub(crate) use clock::push_date;
 pub(crate) use flow::{DCCP_STATES, SCTP_STATES, TCP_STATES};
 pub use labels::{CONFIGURATION, LabelMap};
 

@@ -1,12 +1,11 @@
 //! How conntrack words the refusals of the kernel.
 
-use std::io;
-
 use conntrack::Error;
 use rustix::io::Errno;
 
 use super::command::Command;
 use super::stop::Stop;
+use crate::personality::system_text;
 
 /// The text of an error number that a command got.
 pub(super) fn text(command: Command, errno: i32) -> String {
@@ -48,15 +47,6 @@ pub(super) fn reason(command: Command, error: &Error) -> String {
 /// The kernel's error number, if there is one.
 pub(super) fn errno(error: &Error) -> Option<i32> {
     error.errno()
-}
-
-/// The C library's text, without the number that Rust adds.
-pub(super) fn system_text(errno: i32) -> String {
-    let text = io::Error::from_raw_os_error(errno).to_string();
-    match text.rfind(" (os error ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
-    }
 }
 
 #[cfg(test)]

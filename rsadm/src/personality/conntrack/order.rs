@@ -8,7 +8,6 @@ use conntrack::{Family, Labels, Network};
 use super::address::{self, InvalidPrefix, Prefixed};
 use super::command::{Command, Table, Verb};
 use super::directory::Directory;
-use super::errors;
 use super::getopt::{Next, Walk};
 use super::matrix::{self, Aspect, Given, Mistake};
 use super::options::{Key, Options, Switch, name_of};
@@ -17,6 +16,7 @@ use super::stop::Stop;
 use super::words::{self, Statuses};
 use crate::classic::conntrack::LabelMap;
 use crate::personality::numbers::{atoi, atol, strtoul};
+use crate::personality::system_text;
 
 /// Source and destination, as far as they are given.
 #[derive(Clone, Copy, Debug, Default)]
@@ -475,7 +475,7 @@ impl<D: Directory, W: Write> Names<'_, D, W> {
         match self.directory.labels() {
             Ok(map) => self.shared.label_map = Some(map),
             Err(error) => {
-                let reason = errors::system_text(error.raw_os_error().unwrap_or_default());
+                let reason = system_text(error.raw_os_error().unwrap_or_default());
                 // Nobody is left to tell if a warning cannot be written.
                 _ = writeln!(self.warnings, "nfct_labelmap_new: {reason}");
             }

@@ -8,7 +8,7 @@ use crate::classic::ipvsadm::ServicesFile;
 use crate::personality::numbers::{inet_aton, number};
 
 /// Where names are looked up; tests have their own.
-pub(super) trait Directory {
+pub(in crate::personality) trait Directory {
     /// The first IPv4 address of a host.
     fn host(&mut self, name: &str) -> Option<Ipv4Addr>;
     /// The port of a service.
@@ -17,7 +17,7 @@ pub(super) trait Directory {
 
 /// The names of this system.
 #[derive(Debug, Default)]
-pub(super) struct System {
+pub(in crate::personality) struct System {
     services: Option<ServicesFile>,
 }
 

@@ -22,6 +22,7 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStringExt;
 
+pub(super) use address::{Directory, System};
 use tool::Tool;
 
 /// Output is written in pieces of this size.
