@@ -13,6 +13,9 @@ mod diff;
 mod doctor;
 mod error;
 mod file;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod link;
 mod listener;
 mod lookup;
@@ -35,7 +38,7 @@ pub use address::{Address, AddressFlags, Scope};
 pub use balancer::Balancer;
 pub use code::{Code, ParseCodeError};
 pub use collect::{Collector, Flows};
-pub use diff::{Change, DiffOptions, Difference, FieldChange, diff};
+pub use diff::{DiffOptions, Difference, FieldChange, RowChange, diff};
 pub use doctor::{Doubt, Finding, Report, Severity, doctor};
 pub use error::{Error, Result};
 pub use link::{Bridge, BridgePort, Link, LinkCounters};

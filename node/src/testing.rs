@@ -116,6 +116,7 @@ pub fn node(plan: Plan, plans: &[Plan]) -> Snapshot {
                 ("nf_conntrack_count".to_owned(), "12".to_owned()),
                 ("nf_conntrack_max".to_owned(), "262144".to_owned()),
             ]),
+            filtered: false,
             statistics: Part::default(),
             flows: Part::Read(Vec::new()),
         }),

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use node::{Change, DiffOptions, Difference, diff};
+use node::{DiffOptions, Difference, RowChange, diff};
 
 use crate::cli::Format;
 use crate::failure::{Failure, Result};
@@ -68,12 +68,12 @@ fn text(differences: &[Difference], out: &mut impl Write) -> Result<()> {
 
 fn row(difference: &Difference, out: &mut impl Write) -> Result<()> {
     let sign = match difference.change {
-        Change::Added => '+',
-        Change::Removed => '-',
-        Change::Changed => '~',
+        RowChange::Added => '+',
+        RowChange::Removed => '-',
+        RowChange::Changed => '~',
     };
     write!(out, "  {sign} {}", difference.subject)?;
-    if difference.change == Change::Changed {
+    if difference.change == RowChange::Changed {
         writeln!(out)?;
         let none = || "none".to_owned();
         for change in &difference.fields {

@@ -201,7 +201,8 @@ fn unprivileged(ctx: &Context) -> Outcome {
     ctx.check("routes", routes > 5);
     ctx.check("services are unknown", snapshot["balancer"]["unknown"].is_string());
     let tracking = &snapshot["tracking"];
-    let unknown = tracking["unknown"].is_string() || tracking["read"]["flows"]["unknown"].is_string();
+    let unknown =
+        tracking["unknown"].is_string() || tracking["read"]["flows"]["unknown"].is_string();
     ctx.check("flows are unknown", unknown);
     Ok(())
 }

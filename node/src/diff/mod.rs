@@ -12,7 +12,7 @@ use rows::{Rows, Table};
 /// What became of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Change {
+pub enum RowChange {
     /// It is in the second snapshot only.
     Added,
     /// It is in the first snapshot only.
@@ -42,7 +42,7 @@ pub struct Difference {
     /// What the row is about.
     pub subject: String,
     /// What became of it.
-    pub change: Change,
+    pub change: RowChange,
     /// Fields that changed; of a row that was added or removed, all that it has.
     pub fields: Vec<FieldChange>,
 }
@@ -106,7 +106,7 @@ fn compare(
                     before: before.reason().map(str::to_owned),
                     after: after.reason().map(str::to_owned),
                 };
-                found("the table itself".to_owned(), Change::Changed, vec![field]);
+                found("the table itself".to_owned(), RowChange::Changed, vec![field]);
             }
             _ => {}
         }
@@ -116,17 +116,17 @@ fn compare(
 fn compare_rows(
     before: Rows,
     mut after: Rows,
-    found: &mut impl FnMut(String, Change, Vec<FieldChange>),
+    found: &mut impl FnMut(String, RowChange, Vec<FieldChange>),
 ) {
     for (subject, old) in before {
         match after.remove(&subject) {
-            None => found(subject, Change::Removed, fields(old, BTreeMap::new())),
+            None => found(subject, RowChange::Removed, fields(old, BTreeMap::new())),
             Some(new) if old == new => {}
-            Some(new) => found(subject, Change::Changed, fields(old, new)),
+            Some(new) => found(subject, RowChange::Changed, fields(old, new)),
         }
     }
     for (subject, new) in after {
-        found(subject, Change::Added, fields(BTreeMap::new(), new));
+        found(subject, RowChange::Added, fields(BTreeMap::new(), new));
     }
 }
 

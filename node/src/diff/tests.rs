@@ -10,10 +10,12 @@ fn address(text: &str) -> IpAddr {
 }
 
 fn node() -> Snapshot {
-    let base = |index, name: &str| vxlan::Link { index, name: name.into(), ..vxlan::Link::default() };
+    let base =
+        |index, name: &str| vxlan::Link { index, name: name.into(), ..vxlan::Link::default() };
     let link = |index, name| Link { base: base(index, name), ..Link::default() };
     let network: Prefix = "10.244.3.0/24".parse().expect("a network");
-    let hop = Hop { link: Some(7), gateway: Some(address("10.244.3.0")), weight: 1, ..Hop::default() };
+    let hop =
+        Hop { link: Some(7), gateway: Some(address("10.244.3.0")), weight: 1, ..Hop::default() };
     Snapshot {
         name: "n120".to_owned(),
         kernel: "6.12".to_owned(),
@@ -21,7 +23,11 @@ fn node() -> Snapshot {
         network: Network {
             links: vec![link(1, "lo"), link(7, "flannel.1")],
             routes: vec![Route::via(network, hop)],
-            neighbours: vec![vxlan::Neighbour::permanent(7, address("10.244.3.0"), vxlan::Mac::ZERO)],
+            neighbours: vec![vxlan::Neighbour::permanent(
+                7,
+                address("10.244.3.0"),
+                vxlan::Mac::ZERO,
+            )],
             listeners: Part::Read(Vec::new()),
             ..Network::default()
         },
@@ -35,9 +41,9 @@ fn node() -> Snapshot {
 
 fn told(before: &Snapshot, after: &Snapshot, volatile: bool) -> Vec<String> {
     let sign = |change| match change {
-        Change::Added => '+',
-        Change::Removed => '-',
-        Change::Changed => '~',
+        RowChange::Added => '+',
+        RowChange::Removed => '-',
+        RowChange::Changed => '~',
     };
     let differences = diff(before, after, DiffOptions { volatile });
     let row = |it: &Difference| {

@@ -19,7 +19,9 @@ fn onlink() -> Vec<u8> {
         route.put_u32(RTA_TABLE, 254).put(RTA_DST, &[10, 244, 3, 0]);
         route.put(RTA_GATEWAY, &[10, 244, 3, 0]).put_u32(RTA_OIF, 7);
         route.put(RTA_PREFSRC, &[10, 244, 5, 0]);
-        route.nest(RTA_METRICS, |metrics| { metrics.put_u32(RTAX_MTU, 1400); });
+        route.nest(RTA_METRICS, |metrics| {
+            metrics.put_u32(RTAX_MTU, 1400);
+        });
     })
 }
 
@@ -69,7 +71,10 @@ fn a_route_with_several_ways() {
 fn a_default_route_and_one_that_drops() {
     let all = message(&[10, 0, 0, 0, 254, 3, 0, 7, 0, 0, 0, 0], |_| ());
     let route = route::route(&all).expect("a route");
-    assert_eq!((route.destination.to_string().as_str(), route.kind), ("::/0", RouteKind::UNREACHABLE));
+    assert_eq!(
+        (route.destination.to_string().as_str(), route.kind),
+        ("::/0", RouteKind::UNREACHABLE)
+    );
     assert!(route.hops.is_empty());
     // A prefix that is too long, and a family that is not of IP.
     assert_eq!(route::route(&message(&[2, 33, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0], |_| ())), None);
@@ -93,7 +98,9 @@ fn addresses_with_and_without_another_end() {
     assert_eq!((pair.address, pair.peer), ([10, 2, 0, 1].into(), Some([10, 2, 0, 2].into())));
     assert_eq!(pair.scope, Scope::LINK);
     // An address of the other family than the header says, and none.
-    let wrong = message(&[10, 24, 0, 0, 7, 0, 0, 0], |it| { it.put(IFA_ADDRESS, &[1; 4]); });
+    let wrong = message(&[10, 24, 0, 0, 7, 0, 0, 0], |it| {
+        it.put(IFA_ADDRESS, &[1; 4]);
+    });
     assert_eq!(address::address(&wrong), None);
     assert_eq!(address::address(&message(&[2, 24, 0, 0, 7, 0, 0, 0], |_| ())), None);
 }
@@ -168,7 +175,11 @@ fn a_link_with_counters_and_settings() {
 #[test]
 #[cfg(target_endian = "little")]
 fn ids_of_namespaces() {
-    let answer = |id: i32| message(&[0; 4], |it| { it.put(NETNSA_NSID, &id.to_ne_bytes()); });
+    let answer = |id: i32| {
+        message(&[0; 4], |it| {
+            it.put(NETNSA_NSID, &id.to_ne_bytes());
+        })
+    };
     assert_eq!(namespace::id(&answer(7)), Some(7));
     assert_eq!(namespace::id(&answer(-1)), None);
     assert_eq!(namespace::id(&[0; 3]), None);
