@@ -110,7 +110,7 @@ impl Snapshot {
 
     /// Writes a snapshot as JSON. The same snapshot is always the same text.
     pub fn write_to(&self, out: impl Write) -> io::Result<()> {
-        self.pack(out, Packing::None).map(drop)
+        self.pack(out, Packing::None)?.flush()
     }
 
     fn pack<W: Write>(&self, out: W, packing: Packing) -> io::Result<W> {

@@ -84,7 +84,8 @@ fn address(text: &str) -> Option<SocketAddr> {
         }
         _ => return None,
     };
-    Some(SocketAddr::new(address, u16::from_str_radix(port, 16).ok()?))
+    let port = u16::from_str_radix(port, 16).ok().filter(|_| port.len() == 4)?;
+    Some(SocketAddr::new(address, port))
 }
 
 /// What the protocols counted. A file that is not there has no counters.
