@@ -5,10 +5,11 @@ mod kernel;
 #[path = "kernel_lookup/random.rs"]
 mod random;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Command, ExitCode};
 
-use node::{Collector, Decision, Network, Query, Refusal, RouteKind, Router, Table};
+use node::{Collector, Decision, Network, Query, Refusal, Route, RouteKind, Router, Table};
 use testbed::harness::{Case, Context, Failure, Outcome};
 use testbed::process;
 
@@ -21,6 +22,28 @@ const QUESTIONS: u32 = 100;
 /// Tables that change while they are asked (links notice late that they lost their carrier) are
 /// asked again, this often.
 const PATIENCE: u32 = 30;
+/// What a run must have come across to be worth anything.
+const CASES: [&str; 19] = [
+    "prohibited",
+    "blackhole",
+    "no route",
+    "unreachable",
+    "IPv4",
+    "IPv6",
+    "coming in",
+    "bound to a link",
+    "unicast",
+    "local",
+    "broadcast",
+    "multicast",
+    "by a router",
+    "by a router of the other family",
+    "several ways",
+    "by a rule of somebody's",
+    "for certain sources",
+    "by a nexthop object",
+    "a source was chosen",
+];
 
 fn main() -> ExitCode {
     let needs = &[];
@@ -33,22 +56,29 @@ struct Compared {
     expected: String,
     got: String,
     same: bool,
+    /// What the question was a case of.
+    seen: Vec<&'static str>,
 }
 
 fn random_tables(ctx: &Context) -> Outcome {
     // One seed alone, to look at it.
     let chosen = std::env::var("RSADM_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
+    let mut seen = BTreeSet::new();
     let seeds = chosen.map_or(1..=TABLES, |seed| seed..=seed);
     for seed in seeds {
         let namespace = ctx.namespace(&format!("t{seed}"))?;
         let compared = namespace.enter(|| Ok(one_table(seed)))?.map_err(Failure::Failed)?;
-        for Compared { question, expected, got, same } in compared {
+        for Compared { question, expected, got, same, seen: cases } in compared {
+            seen.extend(cases);
             if same {
                 ctx.check(&question, true);
             } else {
                 ctx.equal(&format!("seed {seed}: {question}"), &expected, &got);
             }
         }
+    }
+    for case in CASES.iter().filter(|_| chosen.is_none()) {
+        ctx.check(&format!("some question was a case of: {case}"), seen.contains(case));
     }
     Ok(())
 }
@@ -58,12 +88,15 @@ fn one_table(seed: u64) -> Result<Vec<Compared>, String> {
     for (path, value) in random::sysctls(random) {
         fs::write(format!("/proc/sys/net/{path}"), value).map_err(|error| error.to_string())?;
     }
-    // What makes no sense the kernel refuses; the rest is enough.
-    let lines = [random::links(random), random::rules(random), random::routes(random)].concat();
-    let lines = lines + &random::events(random);
-    let mut ip = Command::new("ip");
-    process::capture_with(ip.args(["-force", "-batch", "-"]), &lines)
-        .map_err(|error| error.to_string())?;
+    let links = random::links(random);
+    let vrf = random::vrf(random);
+    let [rules4, rules6] = random::rules(random);
+    let [routes4, routes6] = random::routes(random);
+    batch(&[], &links)?;
+    batch(&[], vrf)?;
+    batch(&[], &(rules4 + &routes4))?;
+    batch(&["-6"], &(rules6 + &routes6))?;
+    batch(&[], &random::events(random))?;
     let mut kernel = Kernel::open().map_err(|error| error.to_string())?;
     let mut before = collect()?;
     for _ in 0..PATIENCE {
@@ -81,6 +114,17 @@ fn one_table(seed: u64) -> Result<Vec<Compared>, String> {
         before = after;
     }
     Err(format!("seed {seed}: the tables do not come to rest"))
+}
+
+/// Runs lines of `ip`. What makes no sense the kernel refuses; the rest is enough. But the program must
+/// have come to its end, which it does not if it cannot read a line.
+fn batch(family: &[&str], lines: &str) -> Result<(), String> {
+    let mut ip = Command::new("ip");
+    let ended = format!("{lines}link show lo\n");
+    let run = process::capture_with(ip.args(family).args(["-force", "-batch", "-"]), ended);
+    let run = run.map_err(|error| error.to_string())?;
+    let missing = lines.contains("vrf") && run.err().contains("Unknown device type");
+    if run.out().is_empty() && !missing { Err(run.err()) } else { Ok(()) }
 }
 
 fn collect() -> Result<Network, String> {
@@ -106,7 +150,8 @@ fn compare(kernel: &mut Kernel, router: &Router<'_>, query: &Query) -> Result<Co
     };
     let mut expected = format!("{expected:?}");
     // The route itself, where the kernel tells it and only one can be meant.
-    if let (true, Ok(_), Some(route)) = (same, decision.outcome, decision.route) {
+    let told = decision.route.filter(|route| !is_shared(route));
+    if let (true, Ok(_), Some(route)) = (same, decision.outcome, told) {
         if let Ok(answer) = kernel.decisive(query).map_err(text)? {
             let source = route.source.map_or(0, |source| source.length());
             same = (route.destination.length(), source) == answer.lengths
@@ -118,7 +163,8 @@ fn compare(kernel: &mut Kernel, router: &Router<'_>, query: &Query) -> Result<Co
     }
     let Decision { rule, route, outcome, ways } = &decision;
     let got = format!("{outcome:?} {ways:?}\n    by {rule:?}\n    {route:?}");
-    Ok(Compared { question: format!("{query:?}"), expected, got, same })
+    let seen = cases(query, &decision);
+    Ok(Compared { question: format!("{query:?}"), expected, got, same, seen })
 }
 
 /// Since 6.13 a lookup for a packet that comes in has one errno for all that is wrong with its source.
@@ -126,12 +172,51 @@ fn is_named_otherwise(errno: i32, why: Refusal) -> bool {
     why == Refusal::ReversePath && errno == Refusal::BadSource.errno()
 }
 
+fn cases(query: &Query, decision: &Decision<'_>) -> Vec<&'static str> {
+    let kind = |kind| decision.outcome == Ok(kind);
+    let refused = |why| decision.outcome == Err(why);
+    let by = |is: fn(&Route) -> bool| decision.route.is_some_and(is);
+    let router = decision.ways.iter().find_map(|way| way.gateway);
+    let ipv4 = query.destination.is_ipv4();
+    let holds = [
+        refused(Refusal::Prohibited),
+        refused(Refusal::Blackhole),
+        refused(Refusal::NoRoute),
+        refused(Refusal::Unreachable),
+        ipv4,
+        !ipv4,
+        query.input.is_some(),
+        query.output.is_some(),
+        kind(RouteKind::UNICAST),
+        kind(RouteKind::LOCAL),
+        kind(RouteKind::BROADCAST),
+        kind(RouteKind::MULTICAST),
+        router.is_some(),
+        router.is_some_and(|router| router.is_ipv4() != ipv4),
+        decision.ways.len() > 1,
+        decision.rule.is_some_and(|rule| ![0, 32766, 32767].contains(&rule.priority)),
+        by(|route| route.source.is_some()),
+        by(|route| route.nexthop.is_some()),
+        query.source.is_none() && decision.ways.iter().any(|way| way.source.is_some()),
+    ];
+    CASES.into_iter().zip(holds).filter(|(_, holds)| *holds).map(|(case, _)| case).collect()
+}
+
+/// IPv6 keeps what it tells of a route with the way out, so that of routes which share a nexthop object
+/// it tells what is true of one of them.
+fn is_shared(route: &Route) -> bool {
+    route.nexthop.is_some() && route.destination.address().is_ipv6()
+}
+
 fn is_same(answer: &Answer, kind: RouteKind, decision: &Decision<'_>, query: &Query) -> bool {
     let ipv4 = query.destination.is_ipv4();
     // A kernel of IPv4 that has no rules but its own says `main` for both tables.
     let asked = decision.rule.map(|rule| rule.table);
-    let table = decision.table().is_none_or(|table| {
-        table == answer.table || ipv4 && asked.is_none() && answer.table == Table::MAIN
+    let table = decision.route.is_none_or(|route| {
+        let table = route.table;
+        is_shared(route)
+            || table == answer.table
+            || ipv4 && asked.is_none() && answer.table == Table::MAIN
     });
     // Of packets that have a source, and of those that come in, it tells none, or for IPv6 the one
     // that it would have chosen.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::tables::within;
 use super::{Query, Router};
-use crate::{Rule, RuleAction, Table};
+use crate::{Rule, RuleAction, Scope, Table};
 
 /// Index of the loopback device, in every network namespace.
 #[doc(alias = "LOOPBACK_IFINDEX")]
@@ -22,6 +22,8 @@ pub(super) struct Flow {
     pub(super) input: u32,
     /// The VRF whose packet it is; 0 for none.
     pub(super) vrf: u32,
+    /// Routes that reach farther do not count; of IPv4 only.
+    pub(super) scope: Scope,
 }
 
 impl Flow {
@@ -33,6 +35,7 @@ impl Flow {
             output: query.output.unwrap_or(0),
             input: query.input.unwrap_or(LOOPBACK),
             vrf: 0,
+            scope: Scope::UNIVERSE,
         }
     }
 }

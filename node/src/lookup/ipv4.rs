@@ -8,7 +8,7 @@ use vxlan::State;
 use super::flow::{Flow, LOOPBACK};
 use super::tables::Routes;
 use super::{Decision, Found, Miss, Query, Refusal, Router, Way, refusal_of, verdict_of};
-use crate::{Route, RouteKind, Rule, Scope, Table};
+use crate::{Hop, HopFlags, Route, RouteKind, Rule, Scope, Table};
 
 /// States in which a neighbour's Ethernet address is known.
 const VALID: State = State::STATIC_PERMANENT
@@ -36,10 +36,14 @@ impl<'a> Router<'a> {
             if source.is_multicast() || source.is_broadcast() || is_zero(source) {
                 return Err(Miss::because(Refusal::BadSource));
             }
-            let owner = self.owner(source).ok_or(Miss::because(Refusal::ForeignSource))?;
-            // Whoever sends to a group chooses the link by the source.
+            let owners = self.owners(source);
+            if owners.is_empty() {
+                return Err(Miss::because(Refusal::ForeignSource));
+            }
+            // Whoever sends to a group chooses the link by the source. Of several that have it the
+            // kernel takes the one that got it last, which is not to be seen.
             if flow.output == 0 && to_group {
-                return self.direct(&flow, owner);
+                return self.direct(&flow, &owners);
             }
         }
         if flow.output != 0 {
@@ -50,7 +54,7 @@ impl<'a> Router<'a> {
             let on_link = destination.octets()[..3] == [224, 0, 0];
             if on_link || destination.is_broadcast() || query.protocol == 2 {
                 flow.source = flow.source.or_else(|| self.select4(link.index(), None, Scope::LINK));
-                return self.direct(&flow, link.index());
+                return self.direct(&flow, &[link.index()]);
             }
             if flow.source.is_none() && (destination.is_multicast() || destination.is_unspecified())
             {
@@ -75,7 +79,7 @@ impl<'a> Router<'a> {
             Err(miss) if flow.output != 0 && (destination.is_multicast() || flow.vrf == 0) => {
                 let output = flow.output;
                 flow.source = flow.source.or_else(|| self.select4(output, None, Scope::LINK));
-                let direct = self.direct(&flow, output)?;
+                let direct = self.direct(&flow, &[output])?;
                 return Ok(Decision { rule: miss.rule, ..direct });
             }
             Err(miss) => return Err(miss),
@@ -205,12 +209,10 @@ impl<'a> Router<'a> {
         };
         if !policy.custom {
             let first = ask(flow, None, Table::MAIN);
-            // A refusal of the table `main` is not the last word if there is a table `default`.
-            return match (first, policy.tables.get(Table::DEFAULT)) {
-                (Some(Ok(found)), _) => Ok(found),
-                (Some(Err(miss)), None) => Err(miss),
-                (_, _) => ask(flow, None, Table::DEFAULT).unwrap_or(Err(no_route())),
-            };
+            // Kernels before 6.12 (seen in 6.1, and no more in 6.12) ask the table `default` also after
+            // a refusal of the table `main`.
+            let second = || ask(flow, None, Table::DEFAULT);
+            return first.or_else(second).unwrap_or(Err(no_route()));
         }
         self.settle_vrf(flow);
         let answer = self.ask_rules(&policy.rules, flow, |rule| {
@@ -253,6 +255,9 @@ impl<'a> Router<'a> {
                 // Hardly any route has a type of service; the kernel compares the bits of IPv4's
                 // old field.
                 if route.tos != 0 && route.tos != flow.query.tos & 0xfc {
+                    continue;
+                }
+                if route.scope < flow.scope {
                     continue;
                 }
                 if route.kind == RouteKind::THROW {
@@ -355,7 +360,7 @@ impl<'a> Router<'a> {
     }
 
     /// Out of a link without a route.
-    fn direct(&self, flow: &Flow, link: u32) -> Result<Decision<'a>, Miss<'a>> {
+    fn direct(&self, flow: &Flow, links: &[u32]) -> Result<Decision<'a>, Miss<'a>> {
         let IpAddr::V4(destination) = flow.destination else { return Err(no_route()) };
         let kind = if destination.is_broadcast() {
             RouteKind::BROADCAST
@@ -364,21 +369,33 @@ impl<'a> Router<'a> {
         } else {
             RouteKind::UNICAST
         };
-        let ways = vec![self.way4(None, link, None, flow.source)];
+        let ways = links.iter().map(|link| self.way4(None, *link, None, flow.source)).collect();
         self.leave(flow, Decision { rule: None, route: None, outcome: Ok(kind), ways })
     }
 
     fn way_of(&self, flow: &Flow, found: Found<'a>) -> Way {
         let hop = found.route.hops.get(found.hop).copied().unwrap_or_default();
         let link = hop.link.unwrap_or(0);
-        // A router that has become this host itself is none.
-        let gateway = hop.gateway.filter(|gateway| !self.is_own_gateway(*gateway));
+        let gateway = hop.gateway.filter(|gateway| self.is_router(found.route, hop, *gateway));
         let source = flow.source.or_else(|| self.source4(flow, found.route, link, hop.gateway));
         Way { weight: hop.weight.max(1), ..self.way4(Some(found.route), link, gateway, source) }
     }
 
-    fn is_own_gateway(&self, gateway: IpAddr) -> bool {
-        gateway.is_ipv4() && self.owners.contains_key(&gateway)
+    /// Whether a gateway is one: it must be a neighbour on its link, and no address of this host. The
+    /// kernel finds that out when the route is made; what has changed since then it does not see.
+    #[doc(alias = "fib_check_nh")]
+    fn is_router(&self, route: &Route, hop: Hop, gateway: IpAddr) -> bool {
+        if gateway.is_ipv6() || hop.flags.contains(HopFlags::ONLINK) {
+            return true;
+        }
+        let query = Query { output: hop.link, ..Query::to(gateway) };
+        let scope = Scope(route.scope.0.saturating_add(1)).max(Scope::LINK);
+        let mut flow = Flow { scope, ..Flow::new(&query) };
+        let tables = &self.ipv4.tables;
+        let own = tables.get(route.table).filter(|_| route.table != Table::MAIN);
+        let own = own.and_then(|routes| self.find4(routes, &flow, None, true)?.ok());
+        let found = own.or_else(|| self.lookup4(&mut flow, true).ok());
+        found.is_none_or(|found| found.route.scope == Scope::LINK)
     }
 
     fn way4(
@@ -400,17 +417,20 @@ impl<'a> Router<'a> {
         }
     }
 
-    /// The link that has an address, or whose network a local route gives to this host.
+    /// The links that have an address, or whose network a local route gives to this host.
     #[doc(alias = "__ip_dev_find")]
-    fn owner(&self, address: Ipv4Addr) -> Option<u32> {
-        if let Some(link) = self.owners.get(&address.into()) {
-            return Some(*link);
+    fn owners(&self, address: Ipv4Addr) -> Vec<u32> {
+        if let Some(links) = self.owners.get(&address.into()) {
+            return links.clone();
         }
         let table = if self.ipv4.custom { Table::LOCAL } else { Table::MAIN };
         let flow = Flow::new(&Query::to(address.into()));
-        let found = self.find4(self.ipv4.tables.get(table)?, &flow, None, false)?.ok()?;
-        let local = found.route.kind == RouteKind::LOCAL;
-        found.route.hops.get(found.hop).filter(|_| local)?.link
+        let routes = self.ipv4.tables.get(table);
+        let found = match routes.and_then(|routes| self.find4(routes, &flow, None, false)) {
+            Some(Ok(found)) if found.route.kind == RouteKind::LOCAL => found,
+            _ => return Vec::new(),
+        };
+        found.route.hops.get(found.hop).and_then(|hop| hop.link).into_iter().collect()
     }
 
     pub(super) fn address_kind4(&self, address: Ipv4Addr) -> RouteKind {

@@ -276,7 +276,10 @@ fn nodes<'a>(routes: &Routes<'a>, flow: &Flow) -> Vec<Vec<&'a Route>> {
             nodes.push(plain);
         }
     }
-    // The root is the last resort of the first look.
-    let begin = begin.unwrap_or(nodes.len().saturating_sub(1));
-    nodes.split_off(begin.min(nodes.len()))
+    // The last resort of the first look is the root, whether there are routes to everywhere or not.
+    let is_root = |node: &Vec<&Route>| {
+        node.first().is_some_and(|route| route.destination.length() == 0 && route.source.is_none())
+    };
+    let begin = begin.or_else(|| nodes.iter().position(is_root)).unwrap_or(nodes.len());
+    nodes.split_off(begin)
 }

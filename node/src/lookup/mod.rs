@@ -42,7 +42,8 @@ pub struct Router<'a> {
     order: Vec<u32>,
     /// Addresses of the links, in the kernel's order.
     addresses: HashMap<u32, Vec<&'a Address>>,
-    owners: HashMap<IpAddr, u32>,
+    /// Links that have an address: several may have the same.
+    owners: HashMap<IpAddr, Vec<u32>>,
     neighbours: HashMap<(u32, IpAddr), State>,
     ipv4: Policy<'a>,
     ipv6: Policy<'a>,
@@ -89,8 +90,10 @@ impl<'a> Router<'a> {
         let mut order: Vec<u32> = links.keys().copied().collect();
         order.sort_unstable();
         let mut addresses = HashMap::<u32, Vec<&Address>>::new();
+        let mut owners = HashMap::<IpAddr, Vec<u32>>::new();
         for address in &network.addresses {
             addresses.entry(address.link).or_default().push(address);
+            owners.entry(address.address).or_default().push(address.link);
         }
         let neighbours = network.neighbours.iter();
         Self {
@@ -99,8 +102,7 @@ impl<'a> Router<'a> {
             names: network.links.iter().map(|link| (link.name(), link)).collect(),
             order,
             addresses,
-            // The first link that has an address is its owner.
-            owners: network.addresses.iter().rev().map(|own| (own.address, own.link)).collect(),
+            owners,
             neighbours: neighbours.map(|it| ((it.link, it.address), it.state)).collect(),
             ipv4: Policy::new(network, Family::Ipv4),
             ipv6: Policy::new(network, Family::Ipv6),

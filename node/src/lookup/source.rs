@@ -14,6 +14,11 @@ const TEMPORARY: u32 = 0x01;
 
 impl<'a> Router<'a> {
     /// The source of an IPv4 packet over a route.
+    ///
+    /// The kernel remembers it with the way out until some address of the namespace changes. Where
+    /// routes of several scopes share a nexthop object the source is the one that was chosen for the
+    /// first of them, and before any address has changed the one for the object itself: that cannot be
+    /// read, and this is the one for the route.
     #[doc(alias = "fib_result_prefsrc")]
     pub(super) fn source4(
         &self,

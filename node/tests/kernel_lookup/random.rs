@@ -10,7 +10,7 @@ pub(crate) struct Random(u64);
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        Self(seed.wrapping_mul(0xd134_2543_de82_ef95))
     }
 
     fn next(&mut self) -> u64 {
@@ -65,14 +65,11 @@ pub(crate) fn sysctls(random: &mut Random) -> Vec<(String, String)> {
 pub(crate) fn links(random: &mut Random) -> String {
     let mut lines = String::new();
     for number in 0..6 {
-        let _ = writeln!(lines, "link add d{number} type dummy");
+        let _ = writeln!(lines, "link add d{number} type veth peer name e{number}");
+        let _ = writeln!(lines, "link set e{number} up");
     }
     lines += "link add v0 type veth peer name w0\nlink add v1 type veth peer name w1\n";
     lines += "link add br0 type bridge\nlink set d1 group 5\nlink set v0 group 7\n";
-    if random.one_in(3) {
-        lines += "link add red type vrf table 200\nlink set red up\n";
-        lines += "link set d4 master red\nlink set d5 master red\n";
-    }
     for link in LINKS.iter().chain(&["w0"]) {
         let _ = writeln!(lines, "link set {link} up");
     }
@@ -97,18 +94,25 @@ pub(crate) fn links(random: &mut Random) -> String {
     lines
 }
 
-pub(crate) fn rules(random: &mut Random) -> String {
-    let mut lines = String::new();
+/// A VRF, for kernels that have it.
+pub(crate) fn vrf(random: &mut Random) -> &'static str {
+    if !random.one_in(3) {
+        return "";
+    }
+    "link add red type vrf table 200\nlink set red up\nlink set d4 master red\nlink set d5 master red\n"
+}
+
+/// Rules of IPv4 and of IPv6.
+pub(crate) fn rules(random: &mut Random) -> [String; 2] {
+    let mut lines = [String::new(), String::new()];
     // A namespace that never had a rule of its own is another case for the kernel.
     if random.one_in(4) {
         return lines;
     }
     for _ in 0..random.below(14) {
         let family = random.pick(&[4, 6]);
-        let mut line = format!(
-            "-{family} rule add pref {}",
-            random.pick(&[1, 5, 9, 50, 99, 30000, 32766, 40000])
-        );
+        let mut line =
+            format!("rule add pref {}", random.pick(&[1, 5, 9, 50, 99, 30000, 32766, 40000]));
         if random.one_in(8) {
             line += " not";
         }
@@ -146,38 +150,45 @@ pub(crate) fn rules(random: &mut Random) -> String {
                 let _ = write!(line, " sport {}", random.pick(&["1000-2000", "7"]));
             }
         }
-        line += &match random.below(12) {
-            0 => " blackhole".to_owned(),
-            1 => " unreachable".to_owned(),
-            2 => " prohibit".to_owned(),
-            3 => " nop".to_owned(),
-            4 => format!(" goto {}", random.pick(&[50, 99, 30000, 32766, 77])),
-            5 => " l3mdev".to_owned(),
-            _ => {
-                let mut text = format!(" table {}", random.pick(&TABLES));
-                if random.one_in(4) {
-                    let _ = write!(text, " suppress_prefixlength {}", random.pick(&[0, 8, 16, 24]));
-                }
-                if random.one_in(6) {
-                    let _ = write!(text, " suppress_ifgroup {}", random.pick(&[0, 5, 7]));
-                }
-                text
-            }
-        };
-        lines += &line;
+        line.push(' ');
+        line += &action(random);
+        let lines = &mut lines[usize::from(family == 6)];
+        *lines += &line;
         lines.push('\n');
     }
     // Rarely a namespace loses what it began with.
     if random.one_in(8) {
-        lines += "-4 rule del pref 32767\n";
+        lines[0] += "rule del pref 32767\n";
     }
     if random.one_in(10) {
-        lines += "-4 rule del pref 0\n-4 rule add pref 10 table local\n";
+        lines[0] += "rule del pref 0\nrule add pref 10 table local\n";
     }
     lines
 }
 
-pub(crate) fn routes(random: &mut Random) -> String {
+fn action(random: &mut Random) -> String {
+    match random.below(12) {
+        0 => "blackhole".to_owned(),
+        1 => "unreachable".to_owned(),
+        2 => "prohibit".to_owned(),
+        3 => "nop".to_owned(),
+        4 => format!("goto {}", random.pick(&[50, 99, 30000, 32766, 77])),
+        5 => "l3mdev".to_owned(),
+        _ => {
+            let mut text = format!("table {}", random.pick(&TABLES));
+            if random.one_in(4) {
+                let _ = write!(text, " suppress_prefixlength {}", random.pick(&[0, 8, 16, 24]));
+            }
+            if random.one_in(6) {
+                let _ = write!(text, " suppress_ifgroup {}", random.pick(&[0, 5, 7]));
+            }
+            text
+        }
+    }
+}
+
+/// Routes of IPv4 and of IPv6.
+pub(crate) fn routes(random: &mut Random) -> [String; 2] {
     let mut lines = String::new();
     for id in 1..=4 {
         let (link, gateway) = (random.pick(&LINKS[..8]), v4(random));
@@ -186,14 +197,18 @@ pub(crate) fn routes(random: &mut Random) -> String {
         let _ = writeln!(lines, "nexthop add id {} via {gateway} dev {link} onlink", id + 10);
     }
     lines += "nexthop add id 5 blackhole\nnexthop add id 15 blackhole\n";
-    lines += "-6 nexthop add id 6 dev d3\nnexthop add id 7 dev d2\n";
+    lines += "nexthop add id 7 dev d2\n";
     lines += "nexthop add id 20 group 1,3/2,4/7\nnexthop add id 21 group 11/12,2\n";
     lines += "nexthop add id 22 group 11/13,5/14\n";
+    // The kernel remembers sources until some address changes; those of nexthop objects it chooses
+    // as they are made, before it knows for which routes.
+    let address = "addr add 192.0.2.77/32 dev lo\n";
+    let mut lines6 = "nexthop add id 6 dev d3\n".to_owned();
     for _ in 0..60 {
         route4(random, &mut lines);
-        route6(random, &mut lines);
+        route6(random, &mut lines6);
     }
-    lines
+    [lines + address, lines6]
 }
 
 fn route4(random: &mut Random, lines: &mut String) {
@@ -205,6 +220,9 @@ fn route4(random: &mut Random, lines: &mut String) {
     } else if random.one_in(12) {
         line += random.pick(&["local ", "broadcast "]);
     }
+    // Routes of several scopes that share a nexthop object share also the source that the kernel
+    // remembers for it, whichever was asked first.
+    let ordinary = line.ends_with("add ") || line.ends_with("pend ");
     let _ = write!(line, "{}", network4(random));
     if random.one_in(8) {
         let _ = write!(line, " tos {}", random.pick(&["0x04", "0x08", "0x10"]));
@@ -216,28 +234,34 @@ fn route4(random: &mut Random, lines: &mut String) {
         let _ = write!(line, " metric {}", random.pick(&[1, 2, 100]));
     }
     if !refuses {
-        if random.one_in(5) {
+        if random.one_in(6) {
+            let _ = write!(line, " mtu {}", random.pick(&[1280, 1400, 9000]));
+        }
+        let form = random.below(25);
+        if form < 5 && ordinary {
             let _ = write!(line, " nhid {}", random.pick(&[1, 2, 3, 4, 5, 7, 20, 21, 11, 12]));
-        } else if random.one_in(5) {
+        } else if form < 9 {
             for _ in 0..=random.below(3) {
                 let (gateway, link) = (gateway4(random), random.pick(&LINKS[..9]));
                 let _ =
                     write!(line, " nexthop {gateway}dev {link} weight {}", random.pick(&[1, 2, 9]));
-                line += random.pick(&["", " onlink", " onlink"]);
+                line += onlink(random, &gateway);
             }
         } else {
-            let _ = write!(line, " {}dev {}", gateway4(random), random.pick(&LINKS[..9]));
-            line += random.pick(&["", " onlink", " onlink"]);
+            let gateway = gateway4(random);
+            let _ = write!(line, " {gateway}dev {}", random.pick(&LINKS[..9]));
+            line += onlink(random, &gateway);
             if random.one_in(4) {
                 line += random.pick(&[" scope link", " scope global", " scope host"]);
             }
         }
-        if random.one_in(6) {
-            let _ = write!(line, " mtu {}", random.pick(&[1280, 1400, 9000]));
-        }
     }
     *lines += &line;
     lines.push('\n');
+}
+
+fn onlink(random: &mut Random, gateway: &str) -> &'static str {
+    if gateway.is_empty() { "" } else { random.pick(&["", " onlink", " onlink"]) }
 }
 
 fn gateway4(random: &mut Random) -> String {
@@ -250,7 +274,7 @@ fn gateway4(random: &mut Random) -> String {
 
 fn route6(random: &mut Random, lines: &mut String) {
     let verb = random.pick(&["add", "add", "append"]);
-    let mut line = format!("-6 route {verb} ");
+    let mut line = format!("route {verb} ");
     let refuses = random.one_in(6);
     if refuses {
         line += random.pick(&["blackhole ", "unreachable ", "prohibit ", "throw "]);
@@ -267,16 +291,13 @@ fn route6(random: &mut Random, lines: &mut String) {
         } else if random.one_in(4) {
             for _ in 0..=random.below(3) {
                 let (gateway, link) = (gateway6(random), random.pick(&LINKS[..9]));
-                let _ = write!(
-                    line,
-                    " nexthop {gateway}dev {link} weight {} onlink",
-                    random.pick(&[1, 2, 9])
-                );
+                let _ =
+                    write!(line, " nexthop {gateway}dev {link} weight {}", random.pick(&[1, 2, 9]));
+                line += onlink(random, &gateway);
             }
         } else {
             let gateway = gateway6(random);
-            let onlink =
-                if gateway.is_empty() { "" } else { random.pick(&["", " onlink", " onlink"]) };
+            let onlink = onlink(random, &gateway);
             let _ = write!(line, " {gateway}dev {}{onlink}", random.pick(&LINKS[..9]));
             if random.one_in(4) {
                 let _ = write!(line, " pref {}", random.pick(&["low", "medium", "high"]));
