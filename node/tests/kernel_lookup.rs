@@ -98,10 +98,11 @@ fn one_table(seed: u64) -> Result<Vec<Compared>, String> {
     batch(&["-6"], &(rules6 + &routes6))?;
     batch(&[], &random::events(random))?;
     let mut kernel = Kernel::open().map_err(|error| error.to_string())?;
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
     let mut before = collect()?;
     for _ in 0..PATIENCE {
         let mut random = Random::new(!seed);
-        let router = Router::new(&before);
+        let router = Router::new(&before).for_kernel(&release);
         let mut compared = Vec::new();
         for _ in 0..QUESTIONS {
             let query = random::query(&mut random, &before);

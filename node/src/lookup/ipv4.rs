@@ -209,10 +209,14 @@ impl<'a> Router<'a> {
         };
         if !policy.custom {
             let first = ask(flow, None, Table::MAIN);
-            // Kernels before 6.12 (seen in 6.1, and no more in 6.12) ask the table `default` also after
-            // a refusal of the table `main`.
-            let second = || ask(flow, None, Table::DEFAULT);
-            return first.or_else(second).unwrap_or(Err(no_route()));
+            let second = || ask(flow, None, Table::DEFAULT).unwrap_or(Err(no_route()));
+            return match first {
+                Some(Ok(found)) => Ok(found),
+                Some(Err(miss)) if self.main_is_final => Err(miss),
+                // Without a table `default` the refusal stays.
+                Some(Err(miss)) if policy.tables.get(Table::DEFAULT).is_none() => Err(miss),
+                _ => second(),
+            };
         }
         self.settle_vrf(flow);
         let answer = self.ask_rules(&policy.rules, flow, |rule| {

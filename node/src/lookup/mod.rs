@@ -47,6 +47,9 @@ pub struct Router<'a> {
     neighbours: HashMap<(u32, IpAddr), State>,
     ipv4: Policy<'a>,
     ipv6: Policy<'a>,
+    /// Whether a refusal of the table `main` is the last word where there are no other rules than
+    /// the kernel's first. In 6.1 the table `default` is still asked then, in 6.12 it is not.
+    main_is_final: bool,
 }
 
 /// Rules and tables of one family.
@@ -106,7 +109,20 @@ impl<'a> Router<'a> {
             neighbours: neighbours.map(|it| ((it.link, it.address), it.state)).collect(),
             ipv4: Policy::new(network, Family::Ipv4),
             ipv6: Policy::new(network, Family::Ipv6),
+            main_is_final: true,
         }
+    }
+
+    /// For the kernel of this release (`uname -r`), where kernels differ; otherwise it is a recent
+    /// one.
+    #[must_use]
+    pub fn for_kernel(mut self, release: &str) -> Self {
+        let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());
+        let mut number = || numbers.next().and_then(|digits| digits.parse::<u32>().ok());
+        if let (Some(major), Some(minor)) = (number(), number()) {
+            self.main_is_final = (major, minor) >= (6, 12);
+        }
+        self
     }
 
     /// The network namespace.
