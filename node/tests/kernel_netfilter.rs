@@ -24,9 +24,9 @@ const WAIT: Duration = Duration::from_millis(3);
 
 fn main() -> ExitCode {
     testbed::harness::main(&[
-        Case { name: "nftables_do_what_is_said", needs: &[], run: nftables },
+        Case { name: "nftables_are_the_kernels", needs: &[], run: nftables },
         Case {
-            name: "iptables_do_what_is_said",
+            name: "iptables_are_the_kernels",
             needs: &[Need::Nat, Need::Reference("ipset")],
             run: iptables,
         },

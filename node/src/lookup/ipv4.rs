@@ -492,6 +492,8 @@ impl<'a> Router<'a> {
         let mut flow = Flow {
             destination: source.into(),
             vrf: self.vrf_of(input),
+            // As if it came in where the packet goes out.
+            input: if output == 0 { LOOPBACK } else { output },
             ..Flow::new(&Query { destination: source.into(), ..back })
         };
         let unsure = if filter == 0 { Ok(()) } else { Err(Refusal::ReversePath) };

@@ -39,7 +39,14 @@ impl<'a> Router<'a> {
             link: near || insists,
             reachable: self.network.sysctl("net.ipv6.conf.all.forwarding").unwrap_or(0) == 0,
         };
-        match self.lookup6(&mut flow, strict) {
+        let to_link = destination.is_multicast() || destination.is_unicast_link_local();
+        let vrf = self.vrf_of(flow.output);
+        let found = if query.input.is_none() && to_link && vrf != 0 {
+            self.near_in_vrf(&flow, vrf, strict)
+        } else {
+            self.lookup6(&mut flow, strict)
+        };
+        match found {
             Ok(found) => self.decide6(&flow, destination, found, strict),
             Err(miss) => miss.into(),
         }
@@ -54,6 +61,21 @@ impl<'a> Router<'a> {
             Refusal::Prohibited => RouteKind::PROHIBIT,
             _ => RouteKind::UNREACHABLE,
         })
+    }
+
+    /// What goes no farther than a link in a VRF is looked for in its table, without rules. The
+    /// VRF's own device is no link.
+    #[doc(alias = "vrf_link_scope_lookup")]
+    fn near_in_vrf(
+        &self,
+        flow: &Flow,
+        vrf: u32,
+        strict: Strictness,
+    ) -> Result<Found<'a>, Miss<'a>> {
+        let table = self.link(vrf).filter(|_| vrf != flow.output).and_then(|link| link.vrf_table);
+        let routes = table.and_then(|table| self.ipv6.tables.get(Table(table)));
+        let found = routes.and_then(|routes| self.find6(routes, flow, None, strict));
+        found.unwrap_or(Err(Miss::because(Refusal::NoRoute)))
     }
 
     /// Rules and tables.
