@@ -19,7 +19,7 @@ pub mod fuzz;
 mod link;
 mod listener;
 mod lookup;
-mod netfilter;
+pub mod netfilter;
 mod network;
 mod part;
 mod prefix;
@@ -44,10 +44,7 @@ pub use error::{Error, Result};
 pub use link::{Bridge, BridgePort, Link, LinkCounters};
 pub use listener::Listener;
 pub use lookup::{Decision, Query, Refusal, Router, Way};
-pub use netfilter::{
-    Action, Change, Connection, ConnectionState, Ending, Firewall, Hook, Netfilter, Origin, Packet,
-    Passage, RuleText, Verdict,
-};
+pub use netfilter::{Firewall, Hook, Netfilter};
 pub use network::Network;
 pub use part::Part;
 pub use prefix::{ParsePrefixError, Prefix};
