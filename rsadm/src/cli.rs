@@ -11,6 +11,7 @@ use crate::deferred::Deferred;
 use crate::diff::Diff;
 use crate::ipvs::arguments::Ipvs;
 use crate::snapshot::Snapshot;
+use crate::trace::arguments::Arguments as Trace;
 use crate::vxlan::arguments::{Monitor, Vxlan};
 
 /// Inspect and change the tables behind virtual services on Linux: IPVS, conntrack and VXLAN.
@@ -45,6 +46,18 @@ pub(crate) struct Global {
 pub(crate) enum Word {
     Format(Format),
     Detail(Detail),
+    Drawing(Drawing),
+}
+
+/// Pictures of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Drawing {
+    /// A flowchart of Mermaid's, which Markdown shows
+    Mermaid,
+    /// A graph of Graphviz's
+    Dot,
+    /// A picture
+    Svg,
 }
 
 /// The words that `conntrack -o` takes.
@@ -74,6 +87,9 @@ impl ValueEnum for Word {
             Self::Detail(Detail::Labels),
             Self::Detail(Detail::Xml),
             Self::Detail(Detail::Save),
+            Self::Drawing(Drawing::Mermaid),
+            Self::Drawing(Drawing::Dot),
+            Self::Drawing(Drawing::Svg),
         ]
     }
 
@@ -82,6 +98,7 @@ impl ValueEnum for Word {
         match self {
             Self::Format(format) => format.to_possible_value(),
             Self::Detail(detail) => detail.to_possible_value().map(|value| value.hide(true)),
+            Self::Drawing(drawing) => drawing.to_possible_value().map(|value| value.hide(true)),
         }
     }
 }
@@ -125,6 +142,12 @@ pub(crate) enum Noun {
     Snapshot(Deferred<Snapshot>),
     /// Show what changed from one snapshot to another
     Diff(Deferred<Diff>),
+    /// Follow a packet to a service or a pod and back, and say where it breaks
+    ///
+    /// Seen from this node alone, or with --snapshot for each node from all of them. The output is a
+    /// tree; -o json, ndjson and yaml are for programs, mermaid, dot and svg are pictures. Exit
+    /// status: 0 delivered, 3 broken or unknown.
+    Trace(Deferred<Trace>),
     /// Print a script that completes rsadm's command line
     Completions {
         /// The shell to complete in

@@ -19,6 +19,7 @@ pub mod personality;
 mod script;
 mod signals;
 mod snapshot;
+mod trace;
 mod usage;
 pub mod vxlan;
 
@@ -50,6 +51,13 @@ fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
         Err(error) => return usage::tell(&error, &arguments),
     };
     let form = Form::of(&global.output)?;
+    if let Noun::Trace(Deferred(arguments)) = &noun
+        && !global.snapshot.is_empty()
+        && global.netns.is_none()
+    {
+        let mut out = BufWriter::with_capacity(BUFFER, io::stdout());
+        return trace::over(arguments, &global.snapshot, &form, &mut out);
+    }
     match &global.snapshot[..] {
         [] => {}
         [path] if global.netns.is_none() => {
@@ -74,7 +82,10 @@ fn dispatch(noun: Noun, form: &Form, netns: Option<&str>) -> Result<()> {
     let mut out = BufWriter::with_capacity(BUFFER, io::stdout());
     match noun {
         Noun::Ipvs(Deferred(verb)) => ipvs::run(verb, form.plain()?, &mut out)?,
-        Noun::Conntrack(Deferred(verb)) => conntrack::run(verb, form, &mut out)?,
+        Noun::Conntrack(Deferred(verb)) => {
+            form.undrawn()?;
+            conntrack::run(verb, form, &mut out)?;
+        }
         Noun::Vxlan(Deferred(verb)) => vxlan::run(verb, form.plain()?, &mut out)?,
         Noun::Monitor(Deferred(what)) => vxlan::monitor(what, form.plain()?, &mut out)?,
         Noun::Snapshot(Deferred(arguments)) => {
@@ -82,6 +93,7 @@ fn dispatch(noun: Noun, form: &Form, netns: Option<&str>) -> Result<()> {
             snapshot::take(&arguments, netns)?;
         }
         Noun::Diff(Deferred(arguments)) => diff::run(&arguments, form.plain()?, &mut out)?,
+        Noun::Trace(Deferred(arguments)) => trace::here(&arguments, netns, form, &mut out)?,
         Noun::Completions { shell } => {
             output::none(form.plain()?)?;
             out.write_all(&usage::completions(shell))?;

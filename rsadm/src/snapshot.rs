@@ -76,9 +76,7 @@ pub(crate) fn take(arguments: &Snapshot, netns: Option<&str>) -> Result<()> {
         .flows(flows)
         .pods(!arguments.no_pods)
         .connections(!arguments.no_connections);
-    let of_namespace = netns.filter(|name| name.parse::<u32>().is_err());
-    let of_namespace = of_namespace.and_then(|name| Path::new(name).file_name()?.to_str());
-    if let Some(name) = arguments.name.as_deref().or(of_namespace) {
+    if let Some(name) = arguments.name.as_deref().or(name_of(netns)) {
         collector = collector.name(name);
     }
     let snapshot = collector.collect().map_err(|error| failure(&error))?;
@@ -92,6 +90,12 @@ pub(crate) fn take(arguments: &Snapshot, netns: Option<&str>) -> Result<()> {
     snapshot.save(&arguments.file).map_err(|error| failure(&error))
 }
 
+/// The name of a node that `--netns` names; processes have none.
+pub(crate) fn name_of(netns: Option<&str>) -> Option<&str> {
+    let name = netns.filter(|name| name.parse::<u32>().is_err())?;
+    Path::new(name).file_name()?.to_str()
+}
+
 /// Reads a snapshot; `-` is the standard input.
 pub(crate) fn load(path: &Path) -> Result<node::Snapshot> {
     let read = if path == Path::new("-") {
@@ -102,7 +106,7 @@ pub(crate) fn load(path: &Path) -> Result<node::Snapshot> {
     read.map_err(|error| failure(&error))
 }
 
-fn failure(error: &Error) -> Failure {
+pub(crate) fn failure(error: &Error) -> Failure {
     let failure = Failure::refused(error.to_string());
     match error {
         Error::Future { .. } => failure.hint("a newer rsadm wrote it, and can read it"),

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::cli::{Detail, Format, Word};
+use crate::cli::{Detail, Drawing, Format, Word};
 use crate::failure::{Failure, Result};
 
 mod progress;
@@ -17,6 +17,7 @@ pub(crate) use progress::Progress;
 pub(crate) struct Form {
     format: Option<Format>,
     details: Vec<Detail>,
+    drawing: Option<Drawing>,
 }
 
 impl Form {
@@ -25,10 +26,19 @@ impl Form {
         let mut form = Self::default();
         for word in words {
             match *word {
-                Word::Format(format) if form.format.is_none_or(|other| other == format) => {
+                Word::Drawing(drawing)
+                    if form.format.is_none()
+                        && form.drawing.is_none_or(|other| other == drawing) =>
+                {
+                    form.drawing = Some(drawing);
+                }
+                Word::Format(format)
+                    if form.drawing.is_none()
+                        && form.format.is_none_or(|other| other == format) =>
+                {
                     form.format = Some(format);
                 }
-                Word::Format(_) => {
+                Word::Format(_) | Word::Drawing(_) => {
                     return Err(Failure::usage("--output takes one form of the output"));
                 }
                 Word::Detail(detail) => form.details.push(detail),
@@ -45,6 +55,27 @@ impl Form {
 
     /// The form, for commands without details.
     pub(crate) fn plain(&self) -> Result<Option<Format>> {
+        self.undrawn()?;
+        self.undetailed()
+    }
+
+    /// Refuses pictures, for commands that have none.
+    pub(crate) fn undrawn(&self) -> Result<()> {
+        match self.drawing {
+            None => Ok(()),
+            Some(_) => {
+                Err(Failure::usage("mermaid, dot and svg are pictures of `rsadm trace` only"))
+            }
+        }
+    }
+
+    /// The picture that was asked for.
+    pub(crate) fn drawing(&self) -> Option<Drawing> {
+        self.drawing
+    }
+
+    /// The form, without any of conntrack's words.
+    pub(crate) fn undetailed(&self) -> Result<Option<Format>> {
         if self.details.is_empty() {
             return Ok(self.format);
         }
