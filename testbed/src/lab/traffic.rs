@@ -16,8 +16,10 @@ use super::{
 };
 use crate::{Context, Error, Result, http, namespace::Namespace, udp};
 
-/// How long an attempt waits. What is well answers within a few milliseconds.
+/// How long a probe's attempt waits. What is well answers within a few milliseconds.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// The same where every answer is expected, so that nothing is waited for but a busy machine.
+const MUCH_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +90,19 @@ impl Probe {
     }
 }
 
+/// Asks everything at the same time: what is lost is waited for once.
+fn at_once<A: FnOnce() -> io::Result<String> + Send>(
+    requests: impl Iterator<Item = A>,
+) -> Result<Probe> {
+    thread::scope(|scope| {
+        let asking: Vec<_> = requests.map(|request| scope.spawn(request)).collect();
+        let answers = asking
+            .into_iter()
+            .map(|asked| asked.join().map_err(|_| Error::new("the thread of a request died")));
+        Probe::of(answers.collect::<Result<Vec<_>>>()?)
+    })
+}
+
 /// Who asks, in which namespace, and by which address.
 #[derive(Debug, Clone, Copy)]
 struct Asker<'a> {
@@ -99,25 +114,16 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    /// Asks as often as there are backends, all at the same time: what is lost is waited for once.
-    fn ask(self, filler: usize) -> Result<Probe> {
+    /// Asks as often as there are backends.
+    fn ask(self, filler: usize, patience: Duration) -> Result<Probe> {
         let Self { from, service, protocol, times, .. } = self;
         let ask = move || match protocol {
-            Protocol::Tcp => http::ask(service, from, filler, PATIENCE),
+            Protocol::Tcp => http::ask(service, from, filler, patience),
             Protocol::Udp => {
-                udp::Caller::new(service, from, PATIENCE).and_then(|caller| caller.ask(filler))
+                udp::Caller::new(service, from, patience).and_then(|caller| caller.ask(filler))
             }
         };
-        let results = self.namespace.enter(|| {
-            thread::scope(|scope| {
-                let asking: Vec<_> = (0..times).map(|_| scope.spawn(ask)).collect();
-                let joined = asking.into_iter().map(|asked| {
-                    asked.join().map_err(|_| Error::new("the thread of a request died"))
-                });
-                joined.collect::<Result<Vec<_>>>()
-            })
-        })?;
-        Probe::of(results)
+        self.namespace.enter(|| at_once((0..times).map(|_| ask)))
     }
 }
 
@@ -128,14 +134,7 @@ pub struct Flows(Vec<udp::Caller>);
 impl Flows {
     /// Asks once more by each flow.
     pub fn ask(&self) -> Result<Probe> {
-        thread::scope(|scope| {
-            let asking: Vec<_> =
-                self.0.iter().map(|caller| scope.spawn(|| caller.ask(0))).collect();
-            let joined = asking
-                .into_iter()
-                .map(|asked| asked.join().map_err(|_| Error::new("the thread of a request died")));
-            Probe::of(joined.collect::<Result<Vec<_>>>()?)
-        })
+        at_once(self.0.iter().map(|caller| || caller.ask(0)))
     }
 }
 
@@ -153,7 +152,7 @@ impl Lab {
 
     /// The same with `filler` bytes more in each answer.
     pub fn probe_sized(&self, source: Source, filler: usize) -> Result<Probe> {
-        self.asker(source).ask(filler)
+        self.asker(source).ask(filler, PATIENCE)
     }
 
     /// Both sources, the node and the client; at the same time, unless both ask the same IPVS.
@@ -166,8 +165,8 @@ impl Lab {
         }
         let [node, client] = [self.asker(Source::Node), self.asker(Source::Client)];
         thread::scope(|scope| {
-            let node = scope.spawn(move || node.ask(filler));
-            let client = client.ask(filler)?;
+            let node = scope.spawn(move || node.ask(filler, PATIENCE));
+            let client = client.ask(filler, PATIENCE)?;
             let node = node.join().map_err(|_| Error::new("the thread of a probe died"))??;
             Ok([node, client])
         })
@@ -192,7 +191,7 @@ impl Lab {
     /// Asks the service often enough to reach every pod, and checks that all of them answered.
     pub fn send_traffic(&self) -> Result<()> {
         for source in [Source::Node, Source::Client] {
-            self.require_all(source, &self.probe(source)?)?;
+            self.require_all(source, &self.asker(source).ask(0, MUCH_PATIENCE)?)?;
             eprintln!(
                 "{} asked {} {} times: every pod answered",
                 self.who(source),

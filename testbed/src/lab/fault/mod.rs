@@ -206,15 +206,6 @@ impl Effect {
         };
         losses[source as usize].expected(lab, source)
     }
-
-    /// In one word: `breaks`, `degrades` or `latent`.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Breaks(_) => "breaks",
-            Self::LosesLarge(_) | Self::Fragments | Self::BreaksFlows(_) => "degrades",
-            Self::Latent => "latent",
-        }
-    }
 }
 
 /// What a probe asks for.
