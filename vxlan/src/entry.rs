@@ -235,9 +235,10 @@ pub struct EntryKey {
 /// A table has a hundred thousand keys: they are hashed as a few words, and not field by field.
 impl Hash for EntryKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let [a, b, c, d, e, f] = self.mac.0;
-        let [high, low] = self.vlan.unwrap_or_default().to_be_bytes();
-        state.write_u64(u64::from_be_bytes([high, low, a, b, c, d, e, f]));
+        let mut first = [0; 8];
+        first[..2].copy_from_slice(&self.vlan.unwrap_or_default().to_be_bytes());
+        first[2..].copy_from_slice(&self.mac.0);
+        state.write_u64(u64::from_be_bytes(first));
         let (Table::Device(index) | Table::Bridge(index)) = self.table;
         let vni = self.source_vni.map_or(0, Vni::get);
         state.write_u64(u64::from(index) << 32 | u64::from(vni));

@@ -9,7 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{ROUNDS, Row, measure, measure::median};
+use super::{ROUNDS, Row, measure, measure::times};
 use crate::{Context, Result, namespace::Namespace};
 pub(super) use bare::work;
 
@@ -84,9 +84,9 @@ impl Bench<'_> {
         }
         Ok(Row {
             work: format!("list {ENTRIES} entries as text"),
-            limit: Some(median(limits)),
-            ours: median(runs),
-            peer: Some(median(peers)),
+            limit: Some(times(limits)),
+            ours: times(runs),
+            peer: Some(times(peers)),
             target: "<= 1.1",
             memory: Some(measure::memory(&mut ours())?),
         })
@@ -103,9 +103,9 @@ impl Bench<'_> {
         let memory = fresh()?.enter(|| measure::memory(&mut self.sync(&self.first)))?;
         Ok(Row {
             work: format!("append {ENTRIES} entries from a file"),
-            limit: Some(median(limits)),
-            ours: median(ours),
-            peer: Some(median(peers)),
+            limit: Some(times(limits)),
+            ours: times(ours),
+            peer: Some(times(peers)),
             target: "<= 1.2",
             memory: Some(memory),
         })
@@ -122,8 +122,8 @@ impl Bench<'_> {
         }
         Ok(Row {
             work: format!("sync {ENTRIES} entries of which {CHANGED} changed"),
-            limit: Some(median(limits)),
-            ours: median(ours),
+            limit: Some(times(limits)),
+            ours: times(ours),
             peer: None,
             target: "",
             memory: None,
