@@ -1,17 +1,17 @@
 //! Virtual services and their destinations.
 
-use ipvs::{DestinationEntry, ForwardingMethod, ServiceKey, ServiceTable};
+use ipvs::{DestinationEntry, ServiceKey, ServiceTable};
 use vxlan::State;
 
-use super::cluster::{Cluster, Node};
+use super::cluster::Node;
 use super::finding::{Report, Severity, Told};
-use crate::{Balancer, Code, Part, Stage};
+use crate::{Code, Part, Stage};
 
-pub(super) fn examine(cluster: &Cluster<'_>, node: &Node<'_>, report: &mut Report) {
+pub(super) fn examine(node: &Node<'_>, report: &mut Report) {
     match &node.snapshot.balancer {
         Part::Read(balancer) => {
             for table in &balancer.services {
-                Virtual { cluster, node, balancer, table }.examine(report);
+                Virtual { node, table }.examine(report);
             }
         }
         Part::Unknown(reason) => {
@@ -22,9 +22,7 @@ pub(super) fn examine(cluster: &Cluster<'_>, node: &Node<'_>, report: &mut Repor
 
 /// A virtual service of a node.
 struct Virtual<'c, 'a> {
-    cluster: &'c Cluster<'a>,
     node: &'c Node<'a>,
-    balancer: &'a Balancer,
     table: &'a ServiceTable,
 }
 
@@ -127,7 +125,7 @@ impl Virtual<'_, '_> {
     fn reach(&self, entry: &DestinationEntry, report: &mut Report) {
         let address = entry.destination.address.ip();
         let network = self.node.network();
-        if network.owns(address) || self.balancer.services.is_empty() {
+        if network.owns(address) {
             return;
         }
         let failed = network.neighbours.iter().find(|neighbour| {
@@ -147,8 +145,6 @@ impl Virtual<'_, '_> {
                 format!("rsadm ipvs dest delete {} {}", self.key(), entry.destination.address),
             );
         }
-        _ = self.cluster;
-        _ = ForwardingMethod::ROUTE;
     }
 }
 

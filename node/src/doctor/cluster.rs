@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use vxlan::{Entry, Mac, Neighbour, Settings, State, Vni};
 
-use crate::{Link, Network, Route, RouteKind, Snapshot};
+use crate::{Link, Network, Route, RouteKind, Router, Snapshot};
 
 /// All nodes that are examined together.
 pub(super) struct Cluster<'a> {
@@ -18,6 +18,7 @@ pub(super) struct Cluster<'a> {
 /// A node, and what of it is asked for again and again.
 pub(super) struct Node<'a> {
     pub(super) snapshot: &'a Snapshot,
+    pub(super) router: Router<'a>,
     pub(super) vteps: Vec<Vtep<'a>>,
     /// Its place in the cluster.
     place: usize,
@@ -46,7 +47,12 @@ impl<'a> Cluster<'a> {
             }
         }
         let owners = owners.into_iter().filter_map(|(at, node)| Some((at, node?))).collect();
-        let node = |(place, snapshot)| Node { snapshot, vteps: vteps(snapshot), place };
+        let node = |(place, snapshot): (usize, &'a Snapshot)| Node {
+            snapshot,
+            router: Router::new(&snapshot.network),
+            vteps: vteps(snapshot),
+            place,
+        };
         Self { nodes: snapshots.iter().enumerate().map(node).collect(), owners }
     }
 

@@ -5,6 +5,7 @@ mod cluster;
 mod finding;
 mod overlay;
 mod pods;
+mod routes;
 mod settings;
 mod sizes;
 mod tracking;
@@ -27,11 +28,12 @@ pub fn doctor(snapshots: &[Snapshot]) -> Report {
     let mut report = Report::default();
     for node in &cluster.nodes {
         overlay::examine(&cluster, node, &mut report);
-        underlay::examine(&cluster, node, &mut report);
+        underlay::examine(node, &mut report);
+        routes::examine(&cluster, node, &mut report);
         sizes::examine(&cluster, node, &mut report);
-        balancer::examine(&cluster, node, &mut report);
+        balancer::examine(node, &mut report);
         pods::examine(node, &mut report);
-        settings::examine(&cluster, node, &mut report);
+        settings::examine(node, &mut report);
         tracking::examine(node, &mut report);
     }
     report.conclude();

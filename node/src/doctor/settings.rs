@@ -2,19 +2,22 @@
 
 use ipvs::{ForwardingMethod, ServiceKey};
 
-use super::cluster::{Cluster, Node};
+use super::cluster::Node;
 use super::finding::{Report, Severity, Told};
-use crate::{Address, Balancer, Code, Snapshot, Stage};
+use crate::{Address, Balancer, Code, Query, Refusal, Snapshot, Stage};
 
-pub(super) fn examine(_cluster: &Cluster<'_>, node: &Node<'_>, report: &mut Report) {
+pub(super) fn examine(node: &Node<'_>, report: &mut Report) {
     let snapshot = node.snapshot;
     let balancer = snapshot.balancer.get().filter(|balancer| !balancer.services.is_empty());
     forwarding(node, balancer, report);
+    reverse_path(node, report);
+    checksums(node, report);
     if let Some(balancer) = balancer {
         bridge_netfilter(snapshot, balancer, report);
         reuse(snapshot, balancer, report);
         former_destinations(snapshot, balancer, report);
         keepalive(snapshot, balancer, report);
+        translation(node, balancer, report);
     }
 }
 
@@ -188,4 +191,98 @@ fn keepalive(snapshot: &Snapshot, balancer: &Balancer, report: &mut Report) {
     };
     let of = (Severity::Info, Code::IpvsTimeoutKeepalive);
     report.add(of.0, of.1, snapshot, Stage::Sysctl, told);
+}
+
+/// Whether the kernel takes what comes over the overlay, as answers to it would be sent there.
+fn reverse_path(node: &Node<'_>, report: &mut Report) {
+    for vtep in node.vteps.iter().filter(|vtep| vtep.link.is_up()) {
+        let link = vtep.link.index();
+        // To an address of the node: what is forwarded is checked alike.
+        let own =
+            node.network().addresses.iter().find(|own| own.address.is_ipv4() && own.link != link);
+        let Some(own) = own else { continue };
+        let networks = vtep.routes.iter().map(|(route, _)| route.destination);
+        for network in networks.filter(|network| network.address().is_ipv4()) {
+            let query = Query::to(own.address).from(network.address()).through(link);
+            if node.router.accepts_source(&query) != Err(Refusal::ReversePath) {
+                continue;
+            }
+            let name = vtep.name();
+            let told = Told {
+                subject: name.to_owned(),
+                summary: format!(
+                    "the reverse path filter of {name} drops packets from {network}, whose answers take \
+                     another way"
+                ),
+                why: "packets of other nodes' pods are dropped here, and nobody is told",
+                fix: format!("sysctl -w net.ipv4.conf.{}.rp_filter=2", name.replace('.', "/")),
+            };
+            let (severity, code) = (Severity::Error, Code::RpFilterStrict);
+            report.add(severity, code, node.snapshot, Stage::Sysctl, told);
+        }
+    }
+}
+
+/// Whether netfilter gets to see what IPVS sends.
+fn translation(node: &Node<'_>, balancer: &Balancer, report: &mut Report) {
+    if balancer.sysctls.conntrack != Some(0) || !masquerades(node.snapshot) {
+        return;
+    }
+    let destinations = balancer.services.iter().flat_map(|table| &table.destinations);
+    let mut masqueraded = destinations
+        .filter(|entry| entry.destination.method == ForwardingMethod::MASQUERADE)
+        .filter(|entry| !node.network().owns(entry.destination.address.ip()));
+    if masqueraded.next().is_none() {
+        return;
+    }
+    let name = "net.ipv4.vs.conntrack";
+    let told = Told {
+        subject: name.to_owned(),
+        summary:
+            "IPVS keeps its packets from connection tracking, and there are rules that masquerade"
+                .to_owned(),
+        why: "the rules do nothing to packets of services: a destination on another node answers past \
+              this one",
+        fix: format!("sysctl -w {name}=1"),
+    };
+    let code = Code::IpvsConntrackOff;
+    report.add(Severity::Error, code, node.snapshot, Stage::Nat, told);
+}
+
+/// Whether a rule masquerades anything.
+fn masquerades(snapshot: &Snapshot) -> bool {
+    let texts = [&snapshot.netfilter.iptables, &snapshot.netfilter.nftables];
+    texts
+        .iter()
+        .filter_map(|part| part.get())
+        .any(|text| text.contains("-j MASQUERADE") || text.contains("\"masquerade\""))
+}
+
+/// The releases in which wrong checksums were mended, of each line that is kept up.
+const MENDED: [((u32, u32), u32); 4] = [((4, 14), 181), ((4, 19), 123), ((5, 4), 41), ((5, 6), 13)];
+
+/// Wrong checksums of packets that are masqueraded into VXLAN.
+fn checksums(node: &Node<'_>, report: &mut Report) {
+    let Some(version) = version(node.snapshot) else { return };
+    let mut numbers = node.snapshot.kernel.split(|c: char| !c.is_ascii_digit()).skip(2);
+    let patch: u32 = numbers.next().and_then(|number| number.parse().ok()).unwrap_or(0);
+    let mended = MENDED.iter().any(|(line, from)| *line == version && patch >= *from);
+    let Some(vtep) = node.vteps.first() else { return };
+    let random = node.snapshot.netfilter.iptables.get().is_some_and(|text| {
+        text.lines().any(|line| line.contains("MASQUERADE") && line.contains("--random-fully"))
+    });
+    if version >= (5, 7) || mended || !random {
+        return;
+    }
+    let told = Told {
+        subject: vtep.name().to_owned(),
+        summary: format!(
+            "kernel {} and rules that masquerade --random-fully",
+            node.snapshot.kernel
+        ),
+        why: "packets into the overlay may have wrong checksums: connections are delayed by up to 63 s",
+        fix: format!("ethtool -K {} tx-checksum-ip-generic off, or a newer kernel", vtep.name()),
+    };
+    let code = Code::ChecksumOffload;
+    report.add(Severity::Warning, code, node.snapshot, Stage::Sysctl, told);
 }
