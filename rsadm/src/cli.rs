@@ -148,6 +148,8 @@ pub(crate) enum Noun {
     /// tree; -o json, ndjson and yaml are for programs, mermaid, dot and svg are pictures. Exit
     /// status: 0 delivered, 3 broken or unknown.
     Trace(Deferred<Trace>),
+    /// Find what is wrong on a node: services, routes, the overlay, sysctls, flows
+    Doctor,
     /// Print a script that completes rsadm's command line
     Completions {
         /// The shell to complete in

@@ -10,6 +10,7 @@ mod cli;
 pub mod conntrack;
 mod deferred;
 mod diff;
+mod doctor;
 mod failure;
 pub mod ipvs;
 mod links;
@@ -94,6 +95,7 @@ fn dispatch(noun: Noun, form: &Form, netns: Option<&str>) -> Result<()> {
         }
         Noun::Diff(Deferred(arguments)) => diff::run(&arguments, form.plain()?, &mut out)?,
         Noun::Trace(Deferred(arguments)) => trace::here(&arguments, netns, form, &mut out)?,
+        Noun::Doctor => doctor::run(form.plain()?.unwrap_or_default(), &mut out)?,
         Noun::Completions { shell } => {
             output::none(form.plain()?)?;
             out.write_all(&usage::completions(shell))?;

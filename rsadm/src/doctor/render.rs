@@ -57,15 +57,17 @@ pub(super) fn text(out: &mut impl Write, report: &Report, styles: Styles) -> io:
 fn one(out: &mut impl Write, finding: &Finding, styles: Styles) -> io::Result<()> {
     let Finding { severity, code, node, stage, summary, why, fix, .. } = finding;
     let (mark, strong, faint) = (styles.of(*severity), styles.strong, styles.faint);
-    writeln!(out, "{mark}{severity:8}{mark:#} {strong}{node}{strong:#} {stage}: {summary}  {faint}[{code}]{faint:#}")?;
+    writeln!(
+        out,
+        "{mark}{severity:8}{mark:#} {strong}{node}{strong:#} {stage}: {summary}  {faint}[{code}]{faint:#}"
+    )?;
     writeln!(out, "         {faint}why{faint:#}  {why}")?;
     writeln!(out, "         {faint}fix{faint:#}  {fix}")
 }
 
 fn conclusion(out: &mut impl Write, report: &Report, styles: Styles) -> io::Result<()> {
-    let count = |severity| {
-        report.findings.iter().filter(|finding| finding.severity == severity).count()
-    };
+    let count =
+        |severity| report.findings.iter().filter(|finding| finding.severity == severity).count();
     let mut parts = Vec::new();
     for (severity, word) in
         [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Info, "note")]
