@@ -3,6 +3,7 @@
 mod balancer;
 mod cluster;
 mod finding;
+mod firewall;
 mod overlay;
 mod pods;
 mod routes;
@@ -32,6 +33,7 @@ pub fn doctor(snapshots: &[Snapshot]) -> Report {
         routes::examine(&cluster, node, &mut report);
         sizes::examine(&cluster, node, &mut report);
         balancer::examine(node, &mut report);
+        firewall::examine(node, &mut report);
         pods::examine(node, &mut report);
         settings::examine(node, &mut report);
         tracking::examine(node, &mut report);
