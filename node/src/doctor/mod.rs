@@ -9,6 +9,8 @@ mod pods;
 mod routes;
 mod settings;
 mod sizes;
+#[cfg(test)]
+mod tests;
 mod tracking;
 mod underlay;
 
