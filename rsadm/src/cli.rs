@@ -148,7 +148,10 @@ pub(crate) enum Noun {
     /// tree; -o json, ndjson and yaml are for programs, mermaid, dot and svg are pictures. Exit
     /// status: 0 delivered, 3 broken or unknown.
     Trace(Deferred<Trace>),
-    /// Find what is wrong on a node: services, routes, the overlay, sysctls, flows
+    /// Find what is wrong on a node: services, routes, the overlay, rules, sysctls, flows
+    ///
+    /// Of this node alone, or with --snapshot for each node of all of them. Nothing is sent. Exit
+    /// status: 0 nothing is wrong, 3 there is an error or a warning.
     Doctor,
     /// Print a script that completes rsadm's command line
     Completions {

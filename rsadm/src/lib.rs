@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 
 use rsadm_netlink::Namespace;
 
@@ -52,22 +53,11 @@ fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
         Err(error) => return usage::tell(&error, &arguments),
     };
     let form = Form::of(&global.output)?;
-    if let Noun::Trace(Deferred(arguments)) = &noun
-        && !global.snapshot.is_empty()
-        && global.netns.is_none()
-    {
-        let mut out = BufWriter::with_capacity(BUFFER, io::stdout());
-        return trace::over(arguments, &global.snapshot, &form, &mut out);
-    }
-    match &global.snapshot[..] {
-        [] => {}
-        [path] if global.netns.is_none() => {
-            let mut out = BufWriter::with_capacity(BUFFER, io::stdout());
-            snapshot::show(&noun, path, &form, &mut out)?;
-            return Ok(out.flush()?);
+    if !global.snapshot.is_empty() {
+        if global.netns.is_some() {
+            return Err(Failure::usage("--netns says which kernel's tables, --snapshot none"));
         }
-        [_] => return Err(Failure::usage("--netns says which kernel's tables, --snapshot none")),
-        _ => return Err(Failure::usage("this command takes one --snapshot")),
+        return saved(&noun, &global.snapshot, &form);
     }
     let Some(name) = global.netns else { return dispatch(noun, &form, None) };
     let namespace: Namespace = match name.parse() {
@@ -77,6 +67,18 @@ fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
     namespace
         .run(|| dispatch(noun, &form, Some(&name)))
         .map_err(|error| namespace::failure(&error))?
+}
+
+/// Runs a command on snapshots instead of the kernel.
+fn saved(noun: &Noun, files: &[PathBuf], form: &Form) -> Result<()> {
+    let mut out = BufWriter::with_capacity(BUFFER, io::stdout());
+    match (noun, files) {
+        (Noun::Trace(Deferred(arguments)), _) => trace::over(arguments, files, form, &mut out)?,
+        (Noun::Doctor, _) => doctor::over(files, form.plain()?.unwrap_or_default(), &mut out)?,
+        (_, [file]) => snapshot::show(noun, file, form, &mut out)?,
+        _ => return Err(Failure::usage("this command takes one --snapshot")),
+    }
+    Ok(out.flush()?)
 }
 
 fn dispatch(noun: Noun, form: &Form, netns: Option<&str>) -> Result<()> {
@@ -95,7 +97,7 @@ fn dispatch(noun: Noun, form: &Form, netns: Option<&str>) -> Result<()> {
         }
         Noun::Diff(Deferred(arguments)) => diff::run(&arguments, form.plain()?, &mut out)?,
         Noun::Trace(Deferred(arguments)) => trace::here(&arguments, netns, form, &mut out)?,
-        Noun::Doctor => doctor::run(form.plain()?.unwrap_or_default(), &mut out)?,
+        Noun::Doctor => doctor::here(netns, form.plain()?.unwrap_or_default(), &mut out)?,
         Noun::Completions { shell } => {
             output::none(form.plain()?)?;
             out.write_all(&usage::completions(shell))?;

@@ -96,6 +96,15 @@ pub(crate) fn name_of(netns: Option<&str>) -> Option<&str> {
     Path::new(name).file_name()?.to_str()
 }
 
+/// The state of the thread's network namespace, which `--netns` may have named.
+pub(crate) fn collect(netns: Option<&str>, flows: Flows) -> Result<node::Snapshot> {
+    let mut collector = Collector::new().flows(flows);
+    if let Some(name) = name_of(netns) {
+        collector = collector.name(name);
+    }
+    collector.collect().map_err(|error| failure(&error))
+}
+
 /// Reads a snapshot; `-` is the standard input.
 pub(crate) fn load(path: &Path) -> Result<node::Snapshot> {
     let read = if path == Path::new("-") {

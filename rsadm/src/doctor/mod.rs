@@ -1,42 +1,40 @@
 //! `rsadm doctor`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::Write;
+use std::path::PathBuf;
 
-use ::node::{Collector, Report, Snapshot};
+use node::{Flows, Report, Snapshot, doctor};
 
 mod render;
 
 use crate::cli::Format;
 use crate::failure::{Failure, Result};
+use crate::output::paint::Paint;
 use crate::output::table::{Align, Table};
 use crate::output::{Structure, document};
-use render::Styles;
+use crate::snapshot;
 
-/// Examines this node.
-pub(crate) fn run(format: Format, out: &mut impl Write) -> Result<()> {
-    let snapshot =
-        Collector::new().collect().map_err(|error| Failure::refused(error.to_string()))?;
-    examine(&[snapshot], format, out)
+/// Examines this node, or a network namespace.
+pub(crate) fn here(netns: Option<&str>, format: Format, out: &mut impl Write) -> Result<()> {
+    examine(&[snapshot::collect(netns, Flows::All)?], format, out)
+}
+
+/// Examines nodes by their snapshots.
+pub(crate) fn over(files: &[PathBuf], format: Format, out: &mut impl Write) -> Result<()> {
+    let snapshots = files.iter().map(|file| snapshot::load(file)).collect::<Result<Vec<_>>>()?;
+    examine(&snapshots, format, out)
 }
 
 /// Examines nodes, and tells what was found.
 fn examine(snapshots: &[Snapshot], format: Format, out: &mut impl Write) -> Result<()> {
-    let report = ::node::doctor(snapshots);
-    match (Structure::of(format), format) {
-        (Some(structure), _) => document(out, structure, &report)?,
-        (None, Format::Table) => table(out, &report)?,
-        (None, _) => {
-            let styles = if is_coloured() { Styles::coloured() } else { Styles::default() };
-            render::text(out, &report, styles)?;
-        }
+    let report = doctor(snapshots);
+    match Structure::of(format) {
+        Some(structure) => document(out, structure, &report)?,
+        None if format == Format::Table => table(out, &report)?,
+        None => render::text(out, &report, Paint::of_stdout())?,
     }
     out.flush()?;
     if report.is_alarming() { Err(Failure::Found) } else { Ok(()) }
-}
-
-/// Whether the reader is a terminal that is to be coloured.
-fn is_coloured() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn table(out: &mut impl Write, report: &Report) -> Result<()> {

@@ -2,70 +2,43 @@
 
 use std::io::{self, Write};
 
-use anstyle::{AnsiColor, Style};
-use node::{Finding, Report, Severity};
+use node::{Doubt, Finding, Report, Severity};
 
-/// How words are marked on a terminal.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Styles {
-    error: Style,
-    warning: Style,
-    info: Style,
-    strong: Style,
-    faint: Style,
-}
+use crate::output::paint::{Paint, Tone};
 
-impl Styles {
-    /// With colours.
-    pub(super) fn coloured() -> Self {
-        let colour = |colour: AnsiColor| colour.on_default();
-        Self {
-            error: colour(AnsiColor::Red).bold(),
-            warning: colour(AnsiColor::Yellow).bold(),
-            info: colour(AnsiColor::Cyan),
-            strong: Style::new().bold(),
-            faint: Style::new().dimmed(),
-        }
-    }
-
-    fn of(&self, severity: Severity) -> Style {
-        match severity {
-            Severity::Error => self.error,
-            Severity::Warning => self.warning,
-            Severity::Info => self.info,
-        }
+fn tone(severity: Severity) -> Tone {
+    match severity {
+        Severity::Error => Tone::Bad,
+        Severity::Warning => Tone::Doubtful,
+        Severity::Info => Tone::Good,
     }
 }
 
 /// Writes each finding with its reason and its mend, what could not be told, and a last line that
 /// counts.
-pub(super) fn text(out: &mut impl Write, report: &Report, styles: Styles) -> io::Result<()> {
+pub(super) fn text(out: &mut impl Write, report: &Report, paint: Paint) -> io::Result<()> {
     for finding in &report.findings {
-        one(out, finding, styles)?;
+        one(out, finding, paint)?;
     }
     for doubt in &report.unknown {
-        let faint = styles.faint;
-        writeln!(
-            out,
-            "{faint}unknown  {} {}: {}: {}{faint:#}",
-            doubt.node, doubt.stage, doubt.subject, doubt.reason
-        )?;
+        let Doubt { node, stage, subject, reason } = doubt;
+        let line = format!("unknown  {node} {stage}: {subject}: {reason}");
+        writeln!(out, "{}", paint.with(Tone::Faint, line))?;
     }
-    conclusion(out, report, styles)
+    conclusion(out, report, paint)
 }
 
-fn one(out: &mut impl Write, finding: &Finding, styles: Styles) -> io::Result<()> {
+fn one(out: &mut impl Write, finding: &Finding, paint: Paint) -> io::Result<()> {
     let Finding { severity, code, node, stage, summary, why, fix, .. } = finding;
-    let (mark, strong, faint) = (styles.of(*severity), styles.strong, styles.faint);
-    writeln!(
-        out,
-        "{mark}{severity:8}{mark:#} {strong}{node}{strong:#} {stage}: {summary}  {faint}[{code}]{faint:#}"
-    )?;
-    writeln!(out, "         {faint}why{faint:#}  {why}")?;
-    writeln!(out, "         {faint}fix{faint:#}  {fix}")
+    let mark = paint.with(tone(*severity), format!("{severity:8}"));
+    let node = paint.with(Tone::Strong, node);
+    let code = paint.with(Tone::Faint, format!("[{code}]"));
+    writeln!(out, "{mark} {node} {stage}: {summary}  {code}")?;
+    writeln!(out, "         {}  {why}", paint.with(Tone::Faint, "why"))?;
+    writeln!(out, "         {}  {fix}", paint.with(Tone::Faint, "fix"))
 }
 
-fn conclusion(out: &mut impl Write, report: &Report, styles: Styles) -> io::Result<()> {
+fn conclusion(out: &mut impl Write, report: &Report, paint: Paint) -> io::Result<()> {
     let count =
         |severity| report.findings.iter().filter(|finding| finding.severity == severity).count();
     let mut parts = Vec::new();
@@ -79,8 +52,7 @@ fn conclusion(out: &mut impl Write, report: &Report, styles: Styles) -> io::Resu
         }
     }
     let found = if parts.is_empty() { "nothing is wrong".to_owned() } else { parts.join(", ") };
-    let strong = styles.strong;
-    write!(out, "{strong}{found}{strong:#}")?;
+    write!(out, "{}", paint.with(Tone::Strong, found))?;
     match report.unknown.len() {
         0 => writeln!(out),
         1 => writeln!(out, "; one check lacked its input"),
@@ -90,7 +62,7 @@ fn conclusion(out: &mut impl Write, report: &Report, styles: Styles) -> io::Resu
 
 #[cfg(test)]
 mod tests {
-    use node::{Code, Doubt, Stage};
+    use node::{Code, Stage};
 
     use super::*;
 
@@ -114,33 +86,33 @@ mod tests {
         Report { findings: vec![finding], unknown: vec![doubt] }
     }
 
-    fn drawn(report: &Report, styles: Styles) -> String {
+    fn drawn(report: &Report, paint: Paint) -> String {
         let mut out = Vec::new();
-        text(&mut out, report, styles).expect("memory");
+        text(&mut out, report, paint).expect("memory");
         String::from_utf8(out).expect("text")
     }
 
     #[test]
     fn a_finding_is_three_lines_and_the_last_line_counts() {
         assert_eq!(
-            drawn(&report(), Styles::default()),
+            drawn(&report(), Paint::NONE),
             "error    node120 fdb: no forwarding entry  [fdb-missing]\n\
              \x20        why  frames are dropped\n\
              \x20        fix  bridge fdb replace\n\
              unknown  node120 netfilter: rules: no iptables-save\n\
              1 error; one check lacked its input\n"
         );
-        assert_eq!(drawn(&Report::default(), Styles::default()), "nothing is wrong\n");
+        assert_eq!(drawn(&Report::default(), Paint::NONE), "nothing is wrong\n");
     }
 
     #[test]
     fn colours_change_nothing_else() {
-        let coloured = drawn(&report(), Styles::coloured());
+        let coloured = drawn(&report(), Paint::ALL);
         assert!(coloured.contains("\u{1b}["));
         let mut plain = String::new();
         let mut parts = coloured.split('\u{1b}');
         plain.push_str(parts.next().unwrap_or_default());
         plain.extend(parts.filter_map(|part| part.split_once('m')).map(|(_, text)| text));
-        assert_eq!(plain, drawn(&report(), Styles::default()));
+        assert_eq!(plain, drawn(&report(), Paint::NONE));
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::cli::{Detail, Drawing, Format, Word};
 use crate::failure::{Failure, Result};
 
+pub(crate) mod paint;
 mod progress;
 pub(crate) mod table;
 

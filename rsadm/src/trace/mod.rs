@@ -4,23 +4,22 @@ use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use node::Flows;
 use node::trace::{Options, Pick, Source, Target, Trace, Verdict, trace};
-use node::{Collector, Flows, Snapshot};
 
 pub(crate) mod arguments;
 mod dot;
 mod graph;
 mod mermaid;
-mod paint;
 mod svg;
 mod tree;
 
 use crate::cli::{Drawing, Format};
 use crate::failure::{Failure, Result};
+use crate::output::paint::Paint;
 use crate::output::{Form, Structure, document};
 use crate::snapshot;
 use arguments::Arguments;
-use paint::Paint;
 
 /// Runs `rsadm trace` over snapshots.
 pub(crate) fn over(
@@ -44,7 +43,7 @@ pub(crate) fn here(
     out: &mut impl Write,
 ) -> Result<()> {
     let question = Question::of(arguments)?;
-    let snapshot = collect(netns)?;
+    let snapshot = snapshot::collect(netns, Flows::All)?;
     let trace = trace(&[snapshot], &question.target, &question.options);
     let trace = trace.map_err(|error| {
         Failure::usage(error.to_string()).hint(
@@ -53,15 +52,6 @@ pub(crate) fn here(
         )
     })?;
     finish(out, &trace, form, arguments)
-}
-
-/// The state of the thread's network namespace.
-fn collect(netns: Option<&str>) -> Result<Snapshot> {
-    let mut collector = Collector::new().flows(Flows::All);
-    if let Some(name) = snapshot::name_of(netns) {
-        collector = collector.name(name);
-    }
-    collector.collect().map_err(|error| snapshot::failure(&error))
 }
 
 /// What is asked.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use node::Stage;
 use node::trace::{Direction, Frame, Path, State, Step, Trace, Verdict};
 
-use super::paint::{Paint, Tone};
+use crate::output::paint::{Paint, Tone};
 
 /// How it is drawn.
 #[derive(Clone, Copy, Debug)]

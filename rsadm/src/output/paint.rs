@@ -6,13 +6,13 @@ use std::io::{self, IsTerminal};
 
 /// Whether there is colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Paint {
+pub(crate) struct Paint {
     on: bool,
 }
 
 /// What a text is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(crate) enum Tone {
     Good,
     Doubtful,
     Bad,
@@ -23,21 +23,25 @@ pub(super) enum Tone {
 impl Paint {
     /// No colour at all.
     #[cfg(test)]
-    pub(super) const NONE: Self = Self { on: false };
+    pub(crate) const NONE: Self = Self { on: false };
+
+    /// Colour whatever the output is.
+    #[cfg(test)]
+    pub(crate) const ALL: Self = Self { on: true };
 
     /// Colour on a terminal, unless the user wants none.
-    pub(super) fn of_stdout() -> Self {
+    pub(crate) fn of_stdout() -> Self {
         let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self { on: !refused && io::stdout().is_terminal() }
     }
 
-    pub(super) fn with<T: fmt::Display>(self, tone: Tone, text: T) -> Painted<T> {
+    pub(crate) fn with<T: fmt::Display>(self, tone: Tone, text: T) -> Painted<T> {
         Painted { tone: self.on.then_some(tone), text }
     }
 }
 
 /// A text in its colour.
-pub(super) struct Painted<T> {
+pub(crate) struct Painted<T> {
     tone: Option<Tone>,
     text: T,
 }
