@@ -118,7 +118,6 @@ pub fn node(plan: Plan, plans: &[Plan]) -> Snapshot {
             ]),
             filtered: false,
             statistics: Part::default(),
-            filtered: false,
             flows: Part::Read(Vec::new()),
         }),
         netfilter: Netfilter {

@@ -9,7 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use ipvs::Family;
-use node::{Collector, Firewall, Hook, Netfilter, Packet, Part, Passage, Router, Verdict};
+use node::netfilter::{Packet, Passage, Verdict};
+use node::{Collector, Firewall, Hook, Netfilter, Part, Router};
 use testbed::harness::{Case, Context, Failure, Need, Outcome};
 use testbed::process;
 

@@ -383,7 +383,8 @@ fn pods(ctx: &Context) -> Outcome {
 fn changes(ctx: &Context) -> Outcome {
     batch(ctx, GROUND)?;
     let kept: Vec<_> = (0..2000).map(|n| format!("10.64.{}.{}", n / 250, n % 250)).collect();
-    let lines: String = kept.iter().map(|to| format!("route add {to} dev d0\n")).collect();
+    let lines = kept.iter().map(|to| format!("route add {to} dev d0\n"));
+    let lines = lines.collect::<Vec<_>>().concat();
     batch(ctx, &lines)?;
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use ipvs::Family;
+use node::netfilter::{Change, ConnectionState, Packet, Passage, Verdict};
 use node::{
-    Address, AddressFlags, Change, ConnectionState, Firewall, Hook, Link, Netfilter, Network,
-    Packet, Part, Passage, Prefix, Route, RouteKind, Router, Scope, Table, Verdict,
+    Address, AddressFlags, Firewall, Hook, Link, Netfilter, Network, Part, Prefix, Route,
+    RouteKind, Router, Scope, Table,
 };
 use proptest::prelude::*;
 

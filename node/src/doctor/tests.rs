@@ -165,7 +165,7 @@ fn a_device_made_anew() {
 #[test]
 fn ends_that_differ() {
     only(Severity::Error, Code::VniMismatch, Stage::Vtep, |[_, peer]| {
-        settings(peer).id = Vni::new(2)
+        settings(peer).id = Vni::new(2);
     });
     only(Severity::Error, Code::PortMismatch, Stage::Vtep, |[_, peer]| {
         settings(peer).port = Some(4789);

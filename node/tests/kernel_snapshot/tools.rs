@@ -96,7 +96,7 @@ fn same(ctx: &Context, what: &str, mut expected: Vec<Fields>, mut got: Vec<Field
     }
 }
 
-fn put(fields: &mut Fields, name: &'static str, value: impl ToString) {
+fn put(fields: &mut Fields, name: &'static str, value: &impl ToString) {
     let value = value.to_string();
     if !value.is_empty() {
         fields.insert(name, value);
@@ -127,31 +127,31 @@ fn compare_links(ctx: &Context, network: &Network, rows: &Rows) {
             ("rx_frame", &row["stats64"]["rx"]["frame_errors"]),
             ("otherhost", &row["stats64"]["rx"]["otherhost"]),
         ] {
-            put(&mut fields, name, text(value));
+            put(&mut fields, name, &text(value));
         }
         let kind = info["info_kind"].as_str().unwrap_or_default();
         match kind {
             "bridge" => {
-                put(&mut fields, "vlan_filtering", text(&info["info_data"]["vlan_filtering"]));
-                put(&mut fields, "calls", text(&info["info_data"]["nf_call_iptables"]));
+                put(&mut fields, "vlan_filtering", &text(&info["info_data"]["vlan_filtering"]));
+                put(&mut fields, "calls", &text(&info["info_data"]["nf_call_iptables"]));
             }
-            "vrf" => put(&mut fields, "vrf", text(&info["info_data"]["table"])),
-            "vxlan" => put(&mut fields, "vni", text(&info["info_data"]["id"])),
+            "vrf" => put(&mut fields, "vrf", &text(&info["info_data"]["table"])),
+            "vxlan" => put(&mut fields, "vni", &text(&info["info_data"]["id"])),
             _ => {}
         }
         if info["info_slave_kind"] == "bridge" {
             let port = &info["info_slave_data"];
-            put(&mut fields, "state", text(&port["state"]));
+            put(&mut fields, "state", &text(&port["state"]));
             for (name, key) in
                 [("hairpin", "hairpin"), ("learning", "learning"), ("isolated", "isolated")]
             {
-                put(&mut fields, name, text(&port[key]));
+                put(&mut fields, name, &text(&port[key]));
             }
         }
         let up = row["flags"].as_array().is_some_and(|flags| flags.iter().any(|one| one == "UP"));
-        put(&mut fields, "up", up);
+        put(&mut fields, "up", &up);
         // The other end by name where it is here, else by number.
-        put(&mut fields, "lower", lower(row));
+        put(&mut fields, "lower", &lower(row));
         fields
     });
     let got = network.links.iter().map(|link| link_fields(network, link));
@@ -167,49 +167,49 @@ fn lower(row: &Value) -> String {
 
 fn link_fields(network: &Network, link: &Link) -> Fields {
     let mut fields = Fields::new();
-    put(&mut fields, "index", link.index());
-    put(&mut fields, "name", link.name());
-    put(&mut fields, "mtu", maybe(link.base.mtu));
-    put(&mut fields, "mac", maybe(link.mac()));
-    put(&mut fields, "master", maybe(link.base.master.map(|index| network.link_name(index))));
-    put(&mut fields, "kind", link.kind().unwrap_or_default());
-    put(&mut fields, "namespace", maybe(link.base.link_namespace));
+    put(&mut fields, "index", &link.index());
+    put(&mut fields, "name", &link.name());
+    put(&mut fields, "mtu", &maybe(link.base.mtu));
+    put(&mut fields, "mac", &maybe(link.mac()));
+    put(&mut fields, "master", &maybe(link.base.master.map(|index| network.link_name(index))));
+    put(&mut fields, "kind", &link.kind().unwrap_or_default());
+    put(&mut fields, "namespace", &maybe(link.base.link_namespace));
     if let Some(counters) = link.counters {
-        put(&mut fields, "rx_packets", counters.rx_packets);
-        put(&mut fields, "tx_bytes", counters.tx_bytes);
-        put(&mut fields, "tx_dropped", counters.tx_dropped);
-        put(&mut fields, "tx_carrier", counters.tx_carrier_errors);
-        put(&mut fields, "collisions", counters.collisions);
-        put(&mut fields, "rx_frame", counters.rx_frame_errors);
+        put(&mut fields, "rx_packets", &counters.rx_packets);
+        put(&mut fields, "tx_bytes", &counters.tx_bytes);
+        put(&mut fields, "tx_dropped", &counters.tx_dropped);
+        put(&mut fields, "tx_carrier", &counters.tx_carrier_errors);
+        put(&mut fields, "collisions", &counters.collisions);
+        put(&mut fields, "rx_frame", &counters.rx_frame_errors);
         if counters.rx_otherhost_dropped != 0 {
-            put(&mut fields, "otherhost", counters.rx_otherhost_dropped);
+            put(&mut fields, "otherhost", &counters.rx_otherhost_dropped);
         }
     }
     if let Some(bridge) = link.bridge {
-        put(&mut fields, "vlan_filtering", maybe(bridge.vlan_filtering.map(u8::from)));
-        put(&mut fields, "calls", maybe(bridge.calls_iptables.map(u8::from)));
+        put(&mut fields, "vlan_filtering", &maybe(bridge.vlan_filtering.map(u8::from)));
+        put(&mut fields, "calls", &maybe(bridge.calls_iptables.map(u8::from)));
     }
     if let Some(port) = link.port {
         let states = ["disabled", "listening", "learning", "forwarding", "blocking"];
         let state = port.state.and_then(|state| states.get(usize::from(state)));
-        put(&mut fields, "state", maybe(state));
-        put(&mut fields, "hairpin", maybe(port.hairpin));
-        put(&mut fields, "learning", maybe(port.learning));
-        put(&mut fields, "isolated", maybe(port.isolated));
+        put(&mut fields, "state", &maybe(state));
+        put(&mut fields, "hairpin", &maybe(port.hairpin));
+        put(&mut fields, "learning", &maybe(port.learning));
+        put(&mut fields, "isolated", &maybe(port.isolated));
     }
-    put(&mut fields, "vrf", maybe(link.vrf_table));
+    put(&mut fields, "vrf", &maybe(link.vrf_table));
     if let Some(settings) = &link.base.vxlan {
-        put(&mut fields, "vni", maybe(settings.id.filter(|_| settings.external != Some(true))));
+        put(&mut fields, "vni", &maybe(settings.id.filter(|_| settings.external != Some(true))));
         if settings.external == Some(true) {
-            put(&mut fields, "vni", 0);
+            put(&mut fields, "vni", &0);
         }
     }
-    put(&mut fields, "up", link.is_up());
+    put(&mut fields, "up", &link.is_up());
     let here = link.base.link_namespace.is_none();
     put(
         &mut fields,
         "lower",
-        maybe(link.lower.map(|index| match network.link(index) {
+        &maybe(link.lower.map(|index| match network.link(index) {
             Some(lower) if here => lower.name().to_owned(),
             _ => index.to_string(),
         })),
@@ -232,32 +232,32 @@ fn compare_addresses(ctx: &Context, network: &Network, rows: &Rows) {
     for link in rows {
         for row in link["addr_info"].as_array().into_iter().flatten() {
             let mut fields = Fields::new();
-            put(&mut fields, "link", text(&link["ifname"]));
+            put(&mut fields, "link", &text(&link["ifname"]));
             for (name, key) in [
                 ("address", "local"),
                 ("length", "prefixlen"),
                 ("peer", "address"),
                 ("scope", "scope"),
             ] {
-                put(&mut fields, name, text(&row[key]));
+                put(&mut fields, name, &text(&row[key]));
             }
             let set = flags.iter().filter(|(name, _)| row[*name] == true).map(|(name, _)| *name);
-            put(&mut fields, "flags", set.collect::<Vec<_>>().join(" "));
+            put(&mut fields, "flags", &set.collect::<Vec<_>>().join(" "));
             expected.push(fields);
         }
     }
     let got = network.addresses.iter().map(|address: &Address| {
         let mut fields = Fields::new();
-        put(&mut fields, "link", network.link_name(address.link));
-        put(&mut fields, "address", address.address);
-        put(&mut fields, "length", address.prefix_length);
-        put(&mut fields, "peer", maybe(address.peer));
+        put(&mut fields, "link", &network.link_name(address.link));
+        put(&mut fields, "address", &address.address);
+        put(&mut fields, "length", &address.prefix_length);
+        put(&mut fields, "peer", &maybe(address.peer));
         let scope = SCOPES.iter().find(|(number, _)| *number == address.scope.0);
-        put(&mut fields, "scope", maybe(scope.map(|(_, name)| name)));
+        put(&mut fields, "scope", &maybe(scope.map(|(_, name)| name)));
         let other = if address.address.is_ipv4() { "temporary" } else { "secondary" };
         let set =
             flags.iter().filter(|(name, flag)| *name != other && address.flags.contains(*flag));
-        put(&mut fields, "flags", set.map(|(name, _)| *name).collect::<Vec<_>>().join(" "));
+        put(&mut fields, "flags", &set.map(|(name, _)| *name).collect::<Vec<_>>().join(" "));
         fields
     });
     same(ctx, "addresses", expected, got.collect());
@@ -291,19 +291,19 @@ fn compare_routes(ctx: &Context, network: &Network, rows: &Rows, family: Family)
             ("preference", "pref"),
             ("from", "from"),
         ] {
-            put(&mut fields, name, text(&row[key]));
+            put(&mut fields, name, &text(&row[key]));
         }
         let table = text(&row["table"]);
-        put(&mut fields, "table", if table.is_empty() { "254" } else { &table });
+        put(&mut fields, "table", &if table.is_empty() { "254" } else { &table });
         let kind = text(&row["type"]);
         // Numbers, because `-N` was asked for; none is the usual kind.
-        put(&mut fields, "kind", if kind.is_empty() { "1" } else { &kind });
-        put(&mut fields, "to", destination(&text(&row["dst"]), family));
-        put(&mut fields, "mtu", text(&row["metrics"][0]["mtu"]));
+        put(&mut fields, "kind", &if kind.is_empty() { "1" } else { &kind });
+        put(&mut fields, "to", &destination(&text(&row["dst"]), family));
+        put(&mut fields, "mtu", &text(&row["metrics"][0]["mtu"]));
         let tos = text(&row["tos"]);
-        put(&mut fields, "tos", u8::from_str_radix(tos.trim_start_matches("0x"), 16).unwrap_or(0));
+        put(&mut fields, "tos", &u8::from_str_radix(tos.trim_start_matches("0x"), 16).unwrap_or(0));
         let scope = text(&row["scope"]);
-        put(&mut fields, "scope", if scope.is_empty() { "0".to_owned() } else { scope });
+        put(&mut fields, "scope", &if scope.is_empty() { "0".to_owned() } else { scope });
         let hops = match row["nexthops"].as_array() {
             Some(hops) => hops.iter().map(hop_of_row).collect(),
             None if row["dev"].is_string() || !gateway(row).is_empty() => {
@@ -311,7 +311,7 @@ fn compare_routes(ctx: &Context, network: &Network, rows: &Rows, family: Family)
             }
             None => Vec::new(),
         };
-        put(&mut fields, "hops", hops.join(" "));
+        put(&mut fields, "hops", &hops.join(" "));
         fields
     });
     let ours = network.routes.iter().filter(|route| route.destination.family() == family);
@@ -339,23 +339,23 @@ fn destination(text: &str, family: Family) -> String {
 fn route_fields(network: &Network, route: &Route) -> Fields {
     let mut fields = Fields::new();
     let is_ipv4 = route.destination.family() == Family::Ipv4;
-    put(&mut fields, "protocol", route.protocol);
-    put(&mut fields, "source", maybe(route.preferred_source));
-    put(&mut fields, "metric", maybe((!is_ipv4 || route.priority > 0).then_some(route.priority)));
-    put(&mut fields, "nexthop", maybe(route.nexthop));
+    put(&mut fields, "protocol", &route.protocol);
+    put(&mut fields, "source", &maybe(route.preferred_source));
+    put(&mut fields, "metric", &maybe((!is_ipv4 || route.priority > 0).then_some(route.priority)));
+    put(&mut fields, "nexthop", &maybe(route.nexthop));
     let preference = route.router_preference.map(|preference| match preference {
         1 => "high",
         3 => "low",
         _ => "medium",
     });
-    put(&mut fields, "preference", maybe(preference));
-    put(&mut fields, "from", maybe(route.source));
-    put(&mut fields, "table", route.table.0);
-    put(&mut fields, "kind", route.kind.0);
-    put(&mut fields, "to", route.destination);
-    put(&mut fields, "mtu", maybe(route.mtu));
-    put(&mut fields, "tos", route.tos);
-    put(&mut fields, "scope", route.scope.0);
+    put(&mut fields, "preference", &maybe(preference));
+    put(&mut fields, "from", &maybe(route.source));
+    put(&mut fields, "table", &route.table.0);
+    put(&mut fields, "kind", &route.kind.0);
+    put(&mut fields, "to", &route.destination);
+    put(&mut fields, "mtu", &maybe(route.mtu));
+    put(&mut fields, "tos", &route.tos);
+    put(&mut fields, "scope", &route.scope.0);
     let hops = route.hops.iter().map(|hop: &Hop| {
         let named = [
             (HopFlags::DEAD, "dead"),
@@ -370,7 +370,7 @@ fn route_fields(network: &Network, route: &Route) -> Fields {
         let device = hop.link.map(|link| network.link_name(link)).unwrap_or_default();
         hop_text(&maybe(hop.gateway), &device, &hop.weight.to_string(), &flags)
     });
-    put(&mut fields, "hops", hops.collect::<Vec<_>>().join(" "));
+    put(&mut fields, "hops", &hops.collect::<Vec<_>>().join(" "));
     fields
 }
 
@@ -389,7 +389,7 @@ fn compare_rules(ctx: &Context, network: &Network, rows: &Rows, family: Family) 
             ("tunnel", "tun_id"),
         ] {
             let text = text(&row[key]);
-            put(&mut fields, name, text.trim_start_matches("0x").trim_start_matches("ipproto-"));
+            put(&mut fields, name, &text.trim_start_matches("0x").trim_start_matches("ipproto-"));
         }
         let network = |address: &str, length: &str| match text(&row[address]) {
             text if text.is_empty() || text == "all" => String::new(),
@@ -401,18 +401,18 @@ fn compare_rules(ctx: &Context, network: &Network, rows: &Rows, family: Family) 
                 })
             ),
         };
-        put(&mut fields, "from", network("src", "srclen"));
-        put(&mut fields, "to", network("dst", "dstlen"));
-        put(&mut fields, "not", if row.get("not").is_some() { "yes" } else { "" });
-        put(&mut fields, "vrf", if row.get("l3mdev").is_some() { "yes" } else { "" });
-        put(&mut fields, "table", text(&row["table"]));
+        put(&mut fields, "from", &network("src", "srclen"));
+        put(&mut fields, "to", &network("dst", "dstlen"));
+        put(&mut fields, "not", &if row.get("not").is_some() { "yes" } else { "" });
+        put(&mut fields, "vrf", &if row.get("l3mdev").is_some() { "yes" } else { "" });
+        put(&mut fields, "table", &text(&row["table"]));
         let action = if row.get("nop").is_some() { "3".to_owned() } else { text(&row["action"]) };
-        put(&mut fields, "action", action);
-        put(&mut fields, "users", range(row, "uid_start", "uid_end", ""));
-        put(&mut fields, "sport", range(row, "sport_start", "sport_end", "sport"));
-        put(&mut fields, "dport", range(row, "dport_start", "dport_end", "dport"));
-        put(&mut fields, "suppress", text(&row["suppress_prefixlen"]));
-        put(&mut fields, "group", text(&row["suppress_ifgroup"]));
+        put(&mut fields, "action", &action);
+        put(&mut fields, "users", &range(row, "uid_start", "uid_end", ""));
+        put(&mut fields, "sport", &range(row, "sport_start", "sport_end", "sport"));
+        put(&mut fields, "dport", &range(row, "dport_start", "dport_end", "dport"));
+        put(&mut fields, "suppress", &text(&row["suppress_prefixlen"]));
+        put(&mut fields, "group", &text(&row["suppress_ifgroup"]));
         fields
     });
     let ours = network.rules.iter().filter(|rule| rule.family == family);
@@ -432,47 +432,47 @@ fn range(row: &Value, first: &str, last: &str, only: &str) -> String {
 fn rule_fields(rule: &Rule) -> Fields {
     let mut fields = Fields::new();
     let hex = |number: u32| if number == 0 { String::new() } else { format!("{number:x}") };
-    put(&mut fields, "priority", rule.priority);
-    put(&mut fields, "mark", hex(rule.mark));
+    put(&mut fields, "priority", &rule.priority);
+    put(&mut fields, "mark", &hex(rule.mark));
     put(
         &mut fields,
         "mask",
-        if rule.mark_mask == u32::MAX { String::new() } else { hex(rule.mark_mask) },
+        &if rule.mark_mask == u32::MAX { String::new() } else { hex(rule.mark_mask) },
     );
-    put(&mut fields, "input", maybe(rule.input.as_ref()));
-    put(&mut fields, "output", maybe(rule.output.as_ref()));
-    put(&mut fields, "tos", hex(u32::from(rule.tos)));
+    put(&mut fields, "input", &maybe(rule.input.as_ref()));
+    put(&mut fields, "output", &maybe(rule.output.as_ref()));
+    put(&mut fields, "tos", &hex(u32::from(rule.tos)));
     put(
         &mut fields,
         "protocol",
-        if rule.protocol == 0 { String::new() } else { rule.protocol.to_string() },
+        &if rule.protocol == 0 { String::new() } else { rule.protocol.to_string() },
     );
-    put(&mut fields, "goto", maybe(rule.goto));
-    put(&mut fields, "tunnel", maybe(rule.tunnel));
-    put(&mut fields, "from", maybe(rule.source));
-    put(&mut fields, "to", maybe(rule.destination));
-    put(&mut fields, "not", if rule.inverted { "yes" } else { "" });
-    put(&mut fields, "vrf", if rule.of_vrf { "yes" } else { "" });
+    put(&mut fields, "goto", &maybe(rule.goto));
+    put(&mut fields, "tunnel", &maybe(rule.tunnel));
+    put(&mut fields, "from", &maybe(rule.source));
+    put(&mut fields, "to", &maybe(rule.destination));
+    put(&mut fields, "not", &if rule.inverted { "yes" } else { "" });
+    put(&mut fields, "vrf", &if rule.of_vrf { "yes" } else { "" });
     put(
         &mut fields,
         "table",
-        if rule.table.0 == 0 { String::new() } else { rule.table.0.to_string() },
+        &if rule.table.0 == 0 { String::new() } else { rule.table.0.to_string() },
     );
     put(
         &mut fields,
         "action",
-        match rule.action {
+        &match rule.action {
             RuleAction::LOOKUP | RuleAction::GOTO => String::new(),
             RuleAction(number) => number.to_string(),
         },
     );
     let range =
         |range: Option<(u16, u16)>| maybe(range.map(|(first, last)| format!("{first}-{last}")));
-    put(&mut fields, "users", maybe(rule.users.map(|(first, last)| format!("{first}-{last}"))));
-    put(&mut fields, "sport", range(rule.source_ports));
-    put(&mut fields, "dport", range(rule.destination_ports));
-    put(&mut fields, "suppress", maybe(rule.suppress_prefix_length));
-    put(&mut fields, "group", maybe(rule.suppress_group));
+    put(&mut fields, "users", &maybe(rule.users.map(|(first, last)| format!("{first}-{last}"))));
+    put(&mut fields, "sport", &range(rule.source_ports));
+    put(&mut fields, "dport", &range(rule.destination_ports));
+    put(&mut fields, "suppress", &maybe(rule.suppress_prefix_length));
+    put(&mut fields, "group", &maybe(rule.suppress_group));
     fields
 }
 
@@ -489,19 +489,19 @@ fn compare_neighbours(ctx: &Context, network: &Network, rows: &Rows) {
     ];
     let expected = rows.iter().map(|row| {
         let mut fields = Fields::new();
-        put(&mut fields, "address", text(&row["dst"]));
-        put(&mut fields, "link", text(&row["dev"]));
-        put(&mut fields, "mac", text(&row["lladdr"]));
-        put(&mut fields, "state", text(&row["state"][0]));
+        put(&mut fields, "address", &text(&row["dst"]));
+        put(&mut fields, "link", &text(&row["dev"]));
+        put(&mut fields, "mac", &text(&row["lladdr"]));
+        put(&mut fields, "state", &text(&row["state"][0]));
         fields
     });
     let got = network.neighbours.iter().map(|neighbour| {
         let mut fields = Fields::new();
-        put(&mut fields, "address", neighbour.address);
-        put(&mut fields, "link", network.link_name(neighbour.link));
-        put(&mut fields, "mac", maybe(neighbour.mac));
+        put(&mut fields, "address", &neighbour.address);
+        put(&mut fields, "link", &network.link_name(neighbour.link));
+        put(&mut fields, "mac", &maybe(neighbour.mac));
         let state = states.iter().find(|(_, bit)| neighbour.state.bits() & bit != 0);
-        put(&mut fields, "state", maybe(state.map(|(name, _)| name)));
+        put(&mut fields, "state", &maybe(state.map(|(name, _)| name)));
         fields
     });
     same(ctx, "neighbours", expected.collect(), got.collect());
@@ -519,19 +519,19 @@ fn compare_entries(ctx: &Context, network: &Network, rows: &Rows) {
             ("vlan", "vlan"),
             ("master", "master"),
         ] {
-            put(&mut fields, name, text(&row[key]));
+            put(&mut fields, name, &text(&row[key]));
         }
         fields
     });
     let got = network.entries.iter().map(|entry| {
         let mut fields = Fields::new();
-        put(&mut fields, "mac", entry.mac);
-        put(&mut fields, "link", network.link_name(entry.link));
-        put(&mut fields, "remote", maybe(entry.remote.address));
-        put(&mut fields, "port", maybe(entry.remote.port));
-        put(&mut fields, "vni", maybe(entry.remote.vni));
-        put(&mut fields, "vlan", maybe(entry.vlan));
-        put(&mut fields, "master", maybe(entry.master.map(|index| network.link_name(index))));
+        put(&mut fields, "mac", &entry.mac);
+        put(&mut fields, "link", &network.link_name(entry.link));
+        put(&mut fields, "remote", &maybe(entry.remote.address));
+        put(&mut fields, "port", &maybe(entry.remote.port));
+        put(&mut fields, "vni", &maybe(entry.remote.vni));
+        put(&mut fields, "vlan", &maybe(entry.vlan));
+        put(&mut fields, "master", &maybe(entry.master.map(|index| network.link_name(index))));
         fields
     });
     same(ctx, "entries", expected.collect(), got.collect());

@@ -152,7 +152,9 @@ impl<'a> Pair<'a> {
         entries.sort_unstable_by_key(|entry| format!("{entry:?}"));
         let vnis = self.client.vnis(None, false).unwrap_or_default();
         let mut multicast = self.client.multicast(None).unwrap_or_default();
-        multicast.iter_mut().for_each(|entry| entry.timer = None);
+        for entry in &mut multicast {
+            entry.timer = None;
+        }
         multicast.sort_unstable_by_key(|entry| format!("{entry:?}"));
         let routers = self.client.router_ports().unwrap_or_default();
         Ok(Tables { entries, vnis, multicast, routers })

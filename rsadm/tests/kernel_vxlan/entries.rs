@@ -363,7 +363,11 @@ pub(crate) fn truth(ctx: &Context) -> Outcome {
     let mut gone = BTreeSet::new();
     for round in 0..6_u32 {
         let doomed: Vec<_> = everything.iter().skip(round as usize * 300).take(300).collect();
-        let lines: String = doomed.iter().map(|mac| format!("fdb del {mac} dev vx0\n")).collect();
+        let lines = doomed
+            .iter()
+            .map(|mac| format!("fdb del {mac} dev vx0\n"))
+            .collect::<Vec<_>>()
+            .concat();
         std::fs::write("/run/doomed", lines)?;
         let deleting = thread::spawn(move || {
             thread::sleep(Duration::from_millis(u64::from(round) * 12));

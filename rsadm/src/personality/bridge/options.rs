@@ -99,7 +99,7 @@ impl Options {
             (false, false) => Form::Text,
         };
         let Self { details, statistics, one_line, .. } = *self;
-        Format { form, details, statistics, one_line, device: true }
+        Format { form, details, statistics, one_line, ..Format::default() }
     }
 }
 
