@@ -98,7 +98,7 @@ pub(crate) fn of_a_thousand(ctx: &Context) -> Outcome {
         pair.compare(way, every.as_bytes())?;
         pair.compare(way, adds.join("\n").as_bytes())?;
     }
-    for wrong in [0, 1, 127, 128, 500, 999] {
+    for wrong in [0, 128, 500, 999] {
         let right = std::mem::replace(&mut adds[wrong], "fdb add 02:ff:00:00:00:00 dev vx1".into());
         pair.compare("-b -", adds.join("\n").as_bytes())?;
         adds[wrong] = right;

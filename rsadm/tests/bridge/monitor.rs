@@ -105,7 +105,7 @@ fn plain(text: &str) -> Vec<String> {
 }
 
 pub(crate) fn changes(ctx: &Context) -> Outcome {
-    for form in ["", "-s", "-d", "-j", "-j -p", "-t", "-o", "-c=always", "-c=always -j"] {
+    for form in ["", "-s -t", "-j -p -d", "-c=always -o"] {
         let pair = Pair::new(ctx, LINKS, ENTRIES)?;
         let line = format!("{form} monitor fdb");
         let listeners = [

@@ -2,13 +2,12 @@
 
 use std::net::IpAddr;
 
-use vxlan::{Client, Entry, EntryQuery, Flags, Flush, Mac, State, Verbatim, Vni};
+use vxlan::{Entry, EntryQuery, Flags, Flush, Mac, State, Verbatim, Vni};
 
-use super::links::Links;
+use super::lookup::Lookup;
 use super::stop::Stop;
 use super::text;
-use super::words::{self, Family, Words, matches};
-use crate::personality::ipvsadm::Directory;
+use super::words::{self, Words, matches};
 use crate::personality::numbers::atoi;
 
 /// A command.
@@ -43,38 +42,9 @@ enum Verb {
     Delete,
 }
 
-/// Where the names of a command are looked up.
-pub(super) struct Lookup<'t, D> {
-    pub(super) client: &'t mut Client,
-    pub(super) links: &'t mut Links,
-    pub(super) directory: &'t mut D,
-    pub(super) family: Family,
-}
-
-impl<D: Directory> Lookup<'_, D> {
-    pub(super) fn link(&mut self, what: &str, name: &[u8]) -> Result<u32, Stop> {
-        self.links.index(self.client, name).ok_or_else(|| Stop::no_link(what, name))
-    }
-
-    fn port(&mut self, word: &[u8]) -> Result<Option<u16>, Stop> {
-        let wrong = || Stop::wrong(word, "invalid port\n");
-        let (number, behind) = crate::personality::numbers::strtoul(word);
-        let port = if behind.is_empty() {
-            u16::try_from(number).map_err(|_| wrong())?
-        } else {
-            let name = std::str::from_utf8(word).map_err(|_| wrong())?;
-            self.directory.port(name, ipvs::Protocol::UDP).ok_or_else(wrong)?
-        };
-        Ok(Some(port).filter(|port| *port != 0))
-    }
-}
-
 impl Fdb {
     /// Reads a command, which begins behind `fdb`.
-    pub(super) fn read(
-        mut words: Words<'_>,
-        lookup: &mut Lookup<'_, impl Directory>,
-    ) -> Result<Self, Stop> {
+    pub(super) fn read(mut words: Words<'_>, lookup: &mut Lookup<'_>) -> Result<Self, Stop> {
         let Some(word) = words.next() else { return Ok(Self::Show(Show::default())) };
         let is = |whole| matches(word, whole);
         if is("add") {
@@ -110,7 +80,7 @@ impl Show {
     }
 }
 
-fn show(mut words: Words<'_>, lookup: &mut Lookup<'_, impl Directory>) -> Result<Fdb, Stop> {
+fn show(mut words: Words<'_>, lookup: &mut Lookup<'_>) -> Result<Fdb, Stop> {
     let mut show = Show::default();
     let (mut link, mut bridge) = (None, None);
     while let Some(word) = words.next() {
@@ -179,7 +149,7 @@ struct Draft<'w> {
 }
 
 impl<'w> Draft<'w> {
-    fn read(mut words: Words<'w>, lookup: &mut Lookup<'_, impl Directory>) -> Result<Self, Stop> {
+    fn read(mut words: Words<'w>, lookup: &mut Lookup<'_>) -> Result<Self, Stop> {
         let mut draft = Self::default();
         while let Some(word) = words.next() {
             let is = |whole| matches(word, whole);
@@ -273,21 +243,7 @@ fn mac(word: &[u8]) -> Result<Mac, Stop> {
     words::mac(word).ok_or_else(|| Stop::command([b"Invalid mac address ", word].concat()))
 }
 
-impl<D: Directory> Lookup<'_, D> {
-    /// The link that packets leave through, whose absence ends the program.
-    fn via(&mut self, name: &[u8]) -> Result<u32, Stop> {
-        self.link("Cannot find device", name).map_err(|stop| match stop {
-            Stop::Command(status, message) => Stop::Program(status, message),
-            stop => stop,
-        })
-    }
-}
-
-fn change(
-    verb: Verb,
-    words: Words<'_>,
-    lookup: &mut Lookup<'_, impl Directory>,
-) -> Result<Fdb, Stop> {
+fn change(verb: Verb, words: Words<'_>, lookup: &mut Lookup<'_>) -> Result<Fdb, Stop> {
     let draft = Draft::read(words, lookup)?;
     let (Some(link), Some(address)) = (draft.link, draft.mac) else {
         return Err(Stop::command("Device and address are required arguments."));
@@ -306,7 +262,7 @@ fn change(
     }))
 }
 
-fn get(mut words: Words<'_>, lookup: &mut Lookup<'_, impl Directory>) -> Result<Fdb, Stop> {
+fn get(mut words: Words<'_>, lookup: &mut Lookup<'_>) -> Result<Fdb, Stop> {
     let (mut link, mut bridge, mut address) = (None, None, None);
     let (mut vlan, mut vni) = (None, None);
     let mut flags = Flags::empty();
@@ -345,7 +301,7 @@ fn get(mut words: Words<'_>, lookup: &mut Lookup<'_, impl Directory>) -> Result<
 
 /// Words that are no conditions, such as those of newer versions, are passed over by 6.1, which
 /// then deletes everything. Here they are refused.
-fn flush(mut words: Words<'_>, lookup: &mut Lookup<'_, impl Directory>) -> Result<Fdb, Stop> {
+fn flush(mut words: Words<'_>, lookup: &mut Lookup<'_>) -> Result<Fdb, Stop> {
     let (mut link, mut port, mut vlan, mut unknown) = (None, None, None, None);
     let mut flush = Flush::default();
     while let Some(word) = words.next() {

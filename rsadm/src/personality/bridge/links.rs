@@ -16,18 +16,33 @@ pub(super) struct Links {
     names: Option<Names>,
 }
 
-impl Links {
+/// Where links are looked up; tests have their own.
+pub(super) trait FindLink {
     /// The index of a link: by name, by another name of it, or as `if7`.
-    pub(super) fn index(&mut self, client: &mut Client, name: &[u8]) -> Option<u32> {
-        if let Some(index) = self.indexes.get(name) {
+    fn index(&mut self, name: &[u8]) -> Option<u32>;
+}
+
+/// The links of this namespace.
+#[derive(Debug)]
+pub(super) struct Here<'t> {
+    pub(super) client: &'t mut Client,
+    pub(super) links: &'t mut Links,
+}
+
+impl FindLink for Here<'_> {
+    fn index(&mut self, name: &[u8]) -> Option<u32> {
+        let Self { client, links } = self;
+        if let Some(index) = links.indexes.get(name) {
             return Some(*index);
         }
         let found = std::str::from_utf8(name).ok().and_then(|name| client.link(name).ok());
         let index = found.map(|link| link.index).or_else(|| numbered(name))?;
-        self.indexes.insert(name.to_vec(), index);
+        links.indexes.insert(name.to_vec(), index);
         Some(index)
     }
+}
 
+impl Links {
     /// Names of all links.
     pub(super) fn names(&mut self, client: &mut Client) -> Result<&mut Names, Stop> {
         let names = match self.names.take() {

@@ -2,11 +2,10 @@
 
 use vxlan::{Group, MulticastEntry, Remote, Verbatim};
 
-use super::fdb::Lookup;
+use super::lookup::Lookup;
 use super::stop::Stop;
 use super::text;
 use super::words::{self, Words, matches};
-use crate::personality::ipvsadm::Directory;
 use crate::personality::numbers::atoi;
 
 /// A command.
@@ -37,10 +36,7 @@ impl Show {
 
 impl Mdb {
     /// Reads a command, which begins behind `mdb`.
-    pub(super) fn read(
-        mut words: Words<'_>,
-        lookup: &mut Lookup<'_, impl Directory>,
-    ) -> Result<Self, Stop> {
+    pub(super) fn read(mut words: Words<'_>, lookup: &mut Lookup<'_>) -> Result<Self, Stop> {
         let Some(word) = words.next() else { return Ok(Self::Show(Show::default())) };
         let is = |whole| matches(word, whole);
         if is("add") {
@@ -57,7 +53,7 @@ impl Mdb {
     }
 }
 
-fn show(mut words: Words<'_>, lookup: &mut Lookup<'_, impl Directory>) -> Result<Mdb, Stop> {
+fn show(mut words: Words<'_>, lookup: &mut Lookup<'_>) -> Result<Mdb, Stop> {
     let mut show = Show::default();
     let mut link = None;
     while let Some(word) = words.next() {
@@ -85,7 +81,7 @@ fn show(mut words: Words<'_>, lookup: &mut Lookup<'_, impl Directory>) -> Result
 
 fn change(
     mut words: Words<'_>,
-    lookup: &mut Lookup<'_, impl Directory>,
+    lookup: &mut Lookup<'_>,
     adds: bool,
 ) -> Result<MulticastEntry, Stop> {
     let (mut link, mut port, mut group, mut source) = (None, None, None, None);

@@ -4,9 +4,10 @@ use std::io::{Read, Write};
 
 use vxlan::{Entry, Flags, Report, Verbatim};
 
+use super::asked::Asked;
 use super::batch::{Command, Commands};
 use super::stop::{FAILED, REFUSED, Stop, kernel, refusal};
-use super::tool::{Asked, Tool};
+use super::tool::Tool;
 use super::words::Words;
 use crate::personality::ipvsadm::Directory;
 

@@ -5,17 +5,18 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 
-use vxlan::{Client, EntryFilter, EntryQuery, State, Verbatim};
+use vxlan::{Client, EntryFilter, EntryQuery, State};
 
-use super::fdb::{self, Fdb, Lookup};
-use super::links::Links;
-use super::mdb::{self, Mdb};
+use super::asked::Asked;
+use super::fdb;
+use super::links::{Here, Links};
+use super::lookup::Lookup;
+use super::mdb;
 use super::options::Options;
 use super::pending::Pending;
 use super::stop::{FAILED, NOT_FOUND, REFUSED, Stop, refusal};
 use super::text;
-use super::vni::VniCommand;
-use super::words::{Words, matches};
+use super::words::Words;
 use crate::classic::bridge::{self, Format, Names, Printer};
 use crate::personality::ipvsadm::Directory;
 use crate::personality::reason;
@@ -35,17 +36,6 @@ pub(super) struct Tool<'t, D, O, E> {
     links: Links,
     /// Changes of a batch that are not carried out yet.
     pub(super) pending: Pending,
-}
-
-/// What a command asks for.
-#[derive(Debug)]
-pub(super) enum Asked<'w> {
-    Entries(fdb::Show),
-    Entry(EntryQuery, fdb::Dynamic),
-    Vnis(Option<u32>),
-    Multicast(mdb::Show),
-    Change(Verbatim),
-    Monitor(Words<'w>),
 }
 
 /// Carries out a command line, without the program's name, and returns the exit status.
@@ -122,45 +112,11 @@ fn open(name: &[u8]) -> Result<File, Stop> {
 
 impl<D: Directory, O: Write, E: Write> Tool<'_, D, O, E> {
     /// Reads a command.
-    pub(super) fn read<'w>(&mut self, mut words: Words<'w>) -> Result<Asked<'w>, Stop> {
-        let object = words.next().unwrap_or_default();
-        let is = |whole| matches(object, whole);
-        let mut lookup = Lookup {
-            client: &mut self.client,
-            links: &mut self.links,
-            directory: &mut self.directory,
-            family: self.options.family,
-        };
-        Ok(if is("link") {
-            return Err(Stop::not_here("link"));
-        } else if is("fdb") {
-            match Fdb::read(words, &mut lookup)? {
-                Fdb::Show(show) => Asked::Entries(show),
-                Fdb::Get(query, dynamic) => Asked::Entry(query, dynamic),
-                Fdb::Change(change) => Asked::Change(change),
-            }
-        } else if is("mdb") {
-            match Mdb::read(words, &mut lookup)? {
-                Mdb::Show(show) => Asked::Multicast(show),
-                Mdb::Change(change) => Asked::Change(change),
-            }
-        } else if is("vlan") {
-            return Err(Stop::not_here("vlan"));
-        } else if is("vni") {
-            match VniCommand::read(words, &mut lookup)? {
-                VniCommand::Show(link) => Asked::Vnis(link),
-                VniCommand::Change(change) => Asked::Change(change),
-            }
-        } else if is("monitor") {
-            Asked::Monitor(words)
-        } else if is("help") {
-            return Err(text::usage());
-        } else {
-            return Err(match Stop::unknown("Object", object, "") {
-                Stop::Program(status, message) => Stop::Command(status, message),
-                stop => stop,
-            });
-        })
+    pub(super) fn read<'w>(&mut self, words: Words<'w>) -> Result<Asked<'w>, Stop> {
+        let mut here = Here { client: &mut self.client, links: &mut self.links };
+        let family = self.options.family;
+        let directory = &mut self.directory;
+        Asked::read(words, &mut Lookup { links: &mut here, directory, family })
     }
 
     pub(super) fn carry_out(&mut self, asked: Asked<'_>) -> Result<(), Stop> {

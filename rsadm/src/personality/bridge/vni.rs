@@ -4,11 +4,10 @@ use std::net::IpAddr;
 
 use vxlan::{Verbatim, Vni, VniEntry};
 
-use super::fdb::Lookup;
+use super::lookup::Lookup;
 use super::stop::Stop;
 use super::text;
 use super::words::{self, Family, Words};
-use crate::personality::ipvsadm::Directory;
 use crate::personality::numbers::atoi;
 
 /// A command.
@@ -20,10 +19,7 @@ pub(super) enum VniCommand {
 
 impl VniCommand {
     /// Reads a command, which begins behind `vni`.
-    pub(super) fn read(
-        mut words: Words<'_>,
-        lookup: &mut Lookup<'_, impl Directory>,
-    ) -> Result<Self, Stop> {
+    pub(super) fn read(mut words: Words<'_>, lookup: &mut Lookup<'_>) -> Result<Self, Stop> {
         match words.next() {
             None => Ok(Self::Show(None)),
             Some(b"add") => change(words, lookup, Verbatim::AddVnis),
@@ -36,7 +32,7 @@ impl VniCommand {
     }
 }
 
-fn show(mut words: Words<'_>, lookup: &mut Lookup<'_, impl Directory>) -> Result<VniCommand, Stop> {
+fn show(mut words: Words<'_>, lookup: &mut Lookup<'_>) -> Result<VniCommand, Stop> {
     let mut link = None;
     while let Some(word) = words.next() {
         if word == b"dev" {
@@ -53,7 +49,7 @@ fn show(mut words: Words<'_>, lookup: &mut Lookup<'_, impl Directory>) -> Result
 
 fn change(
     mut words: Words<'_>,
-    lookup: &mut Lookup<'_, impl Directory>,
+    lookup: &mut Lookup<'_>,
     make: fn(u32, Vec<VniEntry>) -> Verbatim,
 ) -> Result<VniCommand, Stop> {
     let (mut link, mut vnis, mut remote) = (None, None, None);
