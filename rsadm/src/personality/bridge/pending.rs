@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use vxlan::{Entry, Flags, Report, Verbatim};
+use vxlan::{Flags, Report, Verbatim};
 
 use super::asked::Asked;
 use super::batch::{Command, Commands};
@@ -107,14 +107,8 @@ impl<D: Directory, O: Write, E: Write> Tool<'_, D, O, E> {
             return Ok(false);
         }
         let Pending { changes, lines } = std::mem::take(&mut self.pending);
-        let report = self.client.carry_out(&changes).map_err(|error| {
-            let (Stop::Command(status, text) | Stop::Program(status, text)) =
-                Stop::refused(FAILED, &error)
-            else {
-                return Stop::incomplete();
-            };
-            Stop::Program(status, text)
-        })?;
+        let report = self.client.carry_out(&changes);
+        let report = report.map_err(|error| Stop::Program(FAILED, refusal(&error)))?;
         let failures = failures(&report);
         let Some((first, _)) = failures.first() else { return Ok(false) };
         if self.options.force {
@@ -147,7 +141,7 @@ impl<D: Directory, O: Write, E: Write> Tool<'_, D, O, E> {
 fn undone(change: &Verbatim) -> Option<Verbatim> {
     match change {
         Verbatim::Add(entry) if !entry.flags.intersects(Flags::MASTER | Flags::USE) => {
-            Some(Verbatim::Delete(Entry { ..*entry }))
+            Some(Verbatim::Delete(*entry))
         }
         _ => None,
     }
@@ -167,7 +161,7 @@ fn failures(report: &Report) -> Vec<(usize, Vec<u8>)> {
 
 #[cfg(test)]
 mod tests {
-    use vxlan::{Mac, Refused, Request};
+    use vxlan::{Entry, Mac, Refused, Request};
 
     use super::*;
 
