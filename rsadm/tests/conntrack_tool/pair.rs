@@ -97,9 +97,20 @@ impl<'a> Pair<'a> {
         self.reset()
     }
 
+    /// Deletes every flow by its name: where the kernel is told to delete all, it waits for a
+    /// grace period.
+    fn clear(&mut self) -> Result<()> {
+        let flows = self.client.flows(&Filter::new())?.to_vec()?;
+        let all: Vec<_> = flows.iter().map(|flow| Change::Delete(flow.key())).collect();
+        if !self.client.apply(&all)?.is_complete() {
+            self.client.flush()?;
+        }
+        Ok(())
+    }
+
     /// Makes the table again.
     pub(crate) fn reset(&mut self) -> Result<()> {
-        self.client.flush()?;
+        self.clear()?;
         if let Some(copies) = &self.copies {
             let report = self.client.apply(copies)?;
             if !report.is_complete() {
