@@ -43,7 +43,11 @@ impl Listener {
     }
 
     fn end(mut self, signal: Signal) -> Result<Heard> {
-        // What is on its way arrives.
+        // What waits is read, however busy the machine is, and what was read is told.
+        let end = Instant::now() + PATIENCE;
+        while is_waiting()? && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         std::thread::sleep(Duration::from_millis(300));
         kill_process(Pid::from_child(&self.child), signal)?;
         let (mut out, mut err) = (String::new(), String::new());
@@ -57,15 +61,24 @@ impl Listener {
     }
 }
 
+/// Bytes that wait in each socket of netfilter that listens in this namespace.
+fn waiting() -> Result<Vec<u64>> {
+    let sockets = std::fs::read_to_string("/proc/net/netlink")?;
+    let listens = |row: &str| {
+        let columns: Vec<_> = row.split_whitespace().collect();
+        let [_, "12", _, groups, bytes, ..] = columns[..] else { return None };
+        groups.bytes().any(|digit| digit != b'0').then(|| bytes.parse().ok())?
+    };
+    Ok(sockets.lines().filter_map(listens).collect())
+}
+
 /// How many sockets of netfilter listen in this namespace.
 fn listening() -> Result<usize> {
-    let sockets = std::fs::read_to_string("/proc/net/netlink")?;
-    let listens = |row: &&str| {
-        let columns: Vec<_> = row.split_whitespace().collect();
-        columns.get(1) == Some(&"12")
-            && columns.get(3).is_some_and(|groups| groups.bytes().any(|digit| digit != b'0'))
-    };
-    Ok(sockets.lines().filter(listens).count())
+    Ok(waiting()?.len())
+}
+
+fn is_waiting() -> Result<bool> {
+    Ok(waiting()?.iter().any(|bytes| *bytes > 0))
 }
 
 /// Events without what differs between two runs: ports of sockets, times.
