@@ -6,29 +6,183 @@ use std::process::{Command, Output};
 
 use node::{Snapshot, testing};
 
+const TARGET: &str = "tcp://10.243.21.14:8880";
+
 /// Writes snapshots, and runs a trace over them.
-fn trace(directory: &Path, nodes: &[Snapshot], arguments: &[&str]) -> Output {
+fn trace(nodes: &[Snapshot], arguments: &[&str]) -> Output {
+    let directory = tempfile::tempdir().expect("a directory");
     let mut command = Command::new(env!("CARGO_BIN_EXE_rsadm"));
     command.arg("trace").args(arguments);
     for node in nodes {
-        let file = directory.join(format!("{}.json", node.name));
+        let file = directory.path().join(format!("{}.json", node.name));
         node.save(&file).expect("a file");
         command.arg("--snapshot").arg(file);
     }
     command.output().expect("rsadm runs")
 }
 
-#[test]
-fn scratch() {
-    let directory = Path::new("/tmp/tracedemo");
-    fs::create_dir_all(directory).unwrap();
-    let nodes = testing::cluster();
-    let out = trace(directory, &nodes, &["tcp://10.243.21.14:8880"]);
-    println!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+fn told(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+/// Without the forwarding entry for the other node.
+fn without_entry() -> [Snapshot; 2] {
     let mut nodes = testing::cluster();
     nodes[0].network.entries.clear();
-    nodes[0].name = "b120".into();
-    nodes[1].name = "b121".into();
-    let out = trace(directory, &nodes, &["tcp://10.243.21.14:8880"]);
-    println!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    nodes
+}
+
+#[test]
+fn a_packet_that_is_delivered() {
+    let output = trace(&testing::cluster(), &[TARGET, "--destination", "10.244.3.32"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(
+        told(&output),
+        "\
+tcp://10.243.21.14:8880  from n120
+n120      route         10.243.21.14 is this host's own
+          service       tcp://10.243.21.14:8880, scheduler rr, its address on kube-ipvs0
+          destination   10.244.3.32:80 masq, weight 1, picked
+          nat           destination 10.243.21.14:8880 becomes 10.244.3.32:80 (IPVS)
+          nat           source 10.243.21.14 becomes 10.244.5.0
+          route         10.244.3.0/24 via 10.244.3.0 dev flannel.1 onlink
+          neighbour     10.244.3.0 is ee:d6:38:55:d5:c7, permanent
+          fdb           ee:d6:38:55:d5:c7 is behind 172.16.20.121
+          vtep          flannel.1: VNI 1, UDP 8472, 5e:0a:9c:31:44:7b, up
+          passes        1450 of flannel.1 and 50 of VXLAN fit the 1500 of eth0
+          underlay      172.16.20.121 is 52:54:00:10:14:79, reachable
+                      ▸ 52:54:00:10:14:78 > 52:54:00:10:14:79  udp 172.16.20.120:* > 172.16.20.121:8472  vni 1
+                        5e:0a:9c:31:44:7b > ee:d6:38:55:d5:c7  tcp 10.244.5.0:* > 10.244.3.32:80
+n121      passes        INPUT accepts it
+          vtep          flannel.1: VNI 1, UDP 8472, ee:d6:38:55:d5:c7, up
+          route         10.244.3.0/24 dev cni0 src 10.244.3.1
+          passes        forwards; FORWARD accepts it
+          neighbour     10.244.3.32 is behind veth332, to be resolved
+pod-3-32  socket        10.244.3.32:80 listens
+          answer        pod-3-32 → n121 → n120: tcp 10.243.21.14:8880 > 10.243.21.14:*
+DELIVERED, and the answer too
+"
+    );
+}
+
+#[test]
+fn a_packet_that_is_lost_is_told_with_the_place_and_the_mending() {
+    let output = trace(&without_entry(), &[TARGET]);
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(output.stderr, b"");
+    let text = told(&output);
+    let expected = "\
+├─ 10.244.3.32:80  broken
+│  n120      destination   10.244.3.32:80 masq, weight 1, one of 3
+│            nat           destination 10.243.21.14:8880 becomes 10.244.3.32:80 (IPVS)
+│            nat           source 10.243.21.14 becomes 10.244.5.0
+│            route         10.244.3.0/24 via 10.244.3.0 dev flannel.1 onlink
+│            neighbour     10.244.3.0 is ee:d6:38:55:d5:c7, permanent
+│            fdb         ✗ no entry for ee:d6:38:55:d5:c7 (peer 10.244.3.0)
+│                          shown by  bridge fdb get ee:d6:38:55:d5:c7 dev flannel.1 self
+│                               fix  bridge fdb append ee:d6:38:55:d5:c7 dev flannel.1 dst 172.16.20.121
+├─ 10.244.5.23:80  delivered
+";
+    assert!(text.contains(expected), "{text}");
+    let verdict =
+        "BROKEN on n120 at fdb flannel.1: no entry for ee:d6:38:55:d5:c7 (peer 10.244.3.0)\n";
+    assert!(text.ends_with(verdict), "{text}");
+}
+
+#[test]
+fn without_the_other_nodes_snapshot_it_says_which_to_collect() {
+    let [first, _] = testing::cluster();
+    let output = trace(&[first], &[TARGET]);
+    assert_eq!(output.status.code(), Some(3));
+    let verdict = "UNKNOWN on n120 at underlay: no snapshot of the node 172.16.20.121: collect one \
+                   there\n";
+    assert!(told(&output).ends_with(verdict), "{}", told(&output));
+}
+
+#[test]
+fn programs_get_what_is_documented() {
+    let value = |form: &str| {
+        let output = trace(&without_entry(), &[TARGET, "-o", form]);
+        assert_eq!(output.status.code(), Some(3), "{form}");
+        output.stdout
+    };
+    let json: serde_json::Value = serde_json::from_slice(&value("json")).expect("JSON");
+    assert_eq!(json["verdict"], "broken");
+    assert_eq!(json["broken_at"]["code"], "fdb-missing");
+    assert_eq!(json["broken_at"]["device"], "flannel.1");
+    assert_eq!(json["paths"].as_array().map(Vec::len), Some(3));
+    assert!(json.get("probe").is_none());
+    let lines: serde_json::Value = serde_json::from_slice(&value("ndjson")).expect("JSON");
+    assert_eq!(lines, json);
+    let yaml = String::from_utf8(value("yaml")).expect("text");
+    assert!(yaml.contains("verdict: broken"), "{yaml}");
+}
+
+#[test]
+fn pictures_have_every_station() {
+    for form in ["svg", "mermaid", "dot"] {
+        let output = trace(&testing::cluster(), &[TARGET, "-o", form]);
+        assert_eq!(output.status.code(), Some(0), "{form}");
+        let text = told(&output);
+        for station in ["n120", "n121", "flannel.1", "pod-3-32", "pod-5-23", "pod-5-24", "IPVS"] {
+            assert!(text.contains(station), "{form} lacks {station}:\n{text}");
+        }
+    }
+    let output = trace(&without_entry(), &[TARGET, "-o", "svg"]);
+    let text = told(&output);
+    let opened = text.matches('<').count();
+    assert_eq!(opened, text.matches('>').count(), "every tag ends");
+    assert!(text.contains("no entry for ee:d6:38:55:d5:c7"), "{text}");
+}
+
+#[test]
+fn questions_that_make_no_sense_get_one_sentence() {
+    let nodes = testing::cluster();
+    let refused = |arguments: &[&str], says: &str| {
+        let output = trace(&nodes, arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let text = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(text, format!("rsadm: {says}\n"), "{arguments:?}");
+        assert!(output.stdout.is_empty());
+    };
+    refused(
+        &["moon"],
+        "'moon' is not a target: write tcp://ADDRESS:PORT, udp://, sctp://, ADDRESS:PORT for TCP, or \
+         a pod's address",
+    );
+    refused(
+        &["10.9.9.9"],
+        "10.9.9.9 is no address of n120, n121 or of their pods, and no route leads to it",
+    );
+    refused(
+        &[TARGET, "--from", "10.9.9.9"],
+        "no node or pod has the address 10.9.9.9 in the snapshots of n120, n121",
+    );
+    refused(
+        &[TARGET, "--destination", "x"],
+        "'x' is not a destination: write ADDRESS or ADDRESS:PORT",
+    );
+    refused(&["10.244.3.32", "--probe"], "--probe needs a port: tcp://ADDRESS:PORT or udp://");
+}
+
+#[test]
+fn pictures_are_of_traces_only() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rsadm"));
+    let output = command.args(["ipvs", "list", "-o", "svg"]).output().expect("rsadm runs");
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(text, "rsadm: mermaid, dot and svg are pictures of `rsadm trace` only\n");
+}
+
+#[test]
+fn a_file_that_is_no_snapshot_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = Path::new(directory.path()).join("n120.json");
+    fs::write(&file, "{}").expect("a file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rsadm"));
+    let output =
+        command.args(["trace", TARGET, "--snapshot"]).arg(&file).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).expect("text");
+    assert!(text.contains("this is not a snapshot"), "{text}");
 }

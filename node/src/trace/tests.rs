@@ -507,3 +507,94 @@ fn json_is_as_documented() {
     assert_eq!(step["direction"], "forward");
     assert_eq!(step["state"], "ok");
 }
+
+mod arbitrary {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// One of many things that can be wrong with a node, as a number.
+    fn spoil(node: &mut Snapshot, what: u32, value: u32) {
+        let network = &mut node.network;
+        let nth = value as usize;
+        let address = IpAddr::from([10, 244, (value >> 8) as u8, value as u8]);
+        match what % 16 {
+            0 if !network.links.is_empty() => {
+                let count = network.links.len();
+                network.links.remove(nth % count);
+            }
+            1 if !network.addresses.is_empty() => {
+                let count = network.addresses.len();
+                network.addresses[nth % count].address = address;
+            }
+            2 if !network.routes.is_empty() => {
+                let count = network.routes.len();
+                network.routes[nth % count].hops.clear();
+            }
+            3 if !network.routes.is_empty() => {
+                let count = network.routes.len();
+                network.routes[nth % count].hops = vec![testing::hop(value % 20, Some(address))];
+            }
+            4 => network.neighbours.iter_mut().for_each(|row| row.mac = None),
+            5 => network.entries.iter_mut().for_each(|row| row.remote.address = Some(address)),
+            6 => network.entries.iter_mut().for_each(|row| row.nexthop_group = Some(value)),
+            7 => network.sysctls.clear(),
+            8 => node.pods = Part::Unknown("gone".into()),
+            9 => node.balancer = Part::Unknown("gone".into()),
+            10 => node.netfilter = crate::Netfilter::default(),
+            11 => network.links.iter_mut().for_each(|link| link.base.master = Some(value % 20)),
+            12 => network.links.iter_mut().for_each(|link| link.lower = Some(value % 20)),
+            13 => network.links.iter_mut().for_each(|link| link.base.mtu = Some(value)),
+            14 => network.rules.clear(),
+            _ => network.links.iter_mut().for_each(|link| link.base.mac = None),
+        }
+    }
+
+    proptest! {
+        /// Whatever the snapshots say, there is an answer, and it keeps its own rules.
+        #[test]
+        fn nothing_makes_it_fail(
+            faults in prop::collection::vec((any::<bool>(), any::<u32>(), any::<u32>()), 0..6),
+            target in prop::sample::select(vec![TARGET, "10.244.3.32", "udp://10.243.21.14:53"]),
+            from in prop::sample::select(vec![NODE, CLIENT, "pod-5-23", "10.244.5.1"]),
+        ) {
+            let mut nodes = testing::cluster();
+            for (second, what, value) in faults {
+                spoil(&mut nodes[usize::from(second)], what, value);
+            }
+            let options = Options { source: from.into(), ..Options::default() };
+            let target = target.parse().expect("a target");
+            if let Ok(trace) = trace(&nodes, &target, &options) {
+                prop_assert_eq!(trace.broken_at.is_some(), trace.verdict == Verdict::Broken);
+                for path in &trace.paths {
+                    let broken = path.steps.iter().position(|step| step.state == State::Broken);
+                    if let Some(broken) = broken {
+                        prop_assert_eq!(broken + 1, path.steps.len(), "nothing follows");
+                    }
+                    let worst = path.steps.iter().all(|s| {
+                        matches!(s.state, State::Ok | State::Warning)
+                    });
+                    prop_assert_eq!(path.verdict == Verdict::Delivered, worst);
+                }
+            }
+        }
+
+        /// A trace over snapshots that were written and read is that over the values.
+        #[test]
+        fn files_are_as_good_as_the_kernel(
+            what in any::<u32>(),
+            value in any::<u32>(),
+        ) {
+            let mut nodes = testing::cluster();
+            spoil(&mut nodes[0], what, value);
+            let read: Vec<Snapshot> = nodes.iter().map(|node| {
+                let mut bytes = Vec::new();
+                node.write_to(&mut bytes).expect("memory");
+                Snapshot::read_from(bytes.as_slice(), "memory").expect("a snapshot")
+            }).collect();
+            let options = Options::default();
+            let target = TARGET.parse().expect("a target");
+            prop_assert_eq!(trace(&nodes, &target, &options), trace(&read, &target, &options));
+        }
+    }
+}

@@ -173,6 +173,9 @@ impl<'a, 'c> Walk<'a, 'c> {
             mark = self.filter(place, Hook::Prerouting, packet, mark, Some(input), None)?;
             self.undo_translation(place, packet);
         }
+        if matches!(origin, Origin::Local { .. }) {
+            self.check_tracking(place)?;
+        }
         let answer = self.ask_route(at, packet, mark);
         if self.meets_service(at, packet, &answer)? {
             return Ok(Passed::Arrived(Arrival { place, mark }));

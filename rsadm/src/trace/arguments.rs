@@ -16,6 +16,16 @@ pub(crate) struct Arguments {
     /// Look at one destination of the service only: ADDRESS or ADDRESS:PORT
     #[arg(long, value_name = "DESTINATION")]
     pub(crate) destination: Option<String>,
+    /// Send one packet for real from this node, and tell what the kernel did with it
+    #[arg(long)]
+    pub(crate) probe: bool,
+    /// Bytes that the probe sends: a connection that is made and then loses them has a hole in its MTU
+    #[arg(long, value_name = "BYTES", requires = "probe")]
+    pub(crate) size: Option<u16>,
+    /// Seconds that the probe waits for an answer
+    #[arg(long, value_name = "SECONDS", requires = "probe", default_value_t = 2,
+          value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub(crate) patience: u64,
     /// Explain every step: the row that decided, and the command that shows it
     #[arg(long)]
     pub(crate) explain: bool,

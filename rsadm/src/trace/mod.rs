@@ -3,14 +3,17 @@
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
-use node::Flows;
 use node::trace::{Options, Pick, Source, Target, Trace, Verdict, trace};
+use node::{Flows, Snapshot};
+use serde::Serialize;
 
 pub(crate) mod arguments;
 mod dot;
 mod graph;
 mod mermaid;
+mod probe;
 mod svg;
 mod tree;
 
@@ -20,6 +23,7 @@ use crate::output::paint::Paint;
 use crate::output::{Form, Structure, document};
 use crate::snapshot;
 use arguments::Arguments;
+use probe::{Plan, Probe};
 
 /// Runs `rsadm trace` over snapshots.
 pub(crate) fn over(
@@ -32,7 +36,11 @@ pub(crate) fn over(
     let snapshots = files.iter().map(|file| snapshot::load(file)).collect::<Result<Vec<_>>>()?;
     let trace = trace(&snapshots, &question.target, &question.options);
     let trace = trace.map_err(|error| Failure::usage(error.to_string()))?;
-    finish(out, &trace, form, arguments)
+    let probe = match arguments.probe {
+        true => Some(question.probe(arguments, None)?.1),
+        false => None,
+    };
+    finish(out, &Told { trace, probe }, form, arguments)
 }
 
 /// Runs `rsadm trace` over the state of this node, or of a network namespace.
@@ -43,7 +51,10 @@ pub(crate) fn here(
     out: &mut impl Write,
 ) -> Result<()> {
     let question = Question::of(arguments)?;
-    let snapshot = snapshot::collect(netns, Flows::All)?;
+    let (snapshot, probe) = match arguments.probe {
+        true => question.probe(arguments, netns).map(|(before, probe)| (before, Some(probe)))?,
+        false => (snapshot::collect(netns, Flows::All)?, None),
+    };
     let trace = trace(&[snapshot], &question.target, &question.options);
     let trace = trace.map_err(|error| {
         Failure::usage(error.to_string()).hint(
@@ -51,7 +62,7 @@ pub(crate) fn here(
              FILE for each",
         )
     })?;
-    finish(out, &trace, form, arguments)
+    finish(out, &Told { trace, probe }, form, arguments)
 }
 
 /// What is asked.
@@ -68,6 +79,21 @@ impl Question {
         let destination = arguments.destination.as_deref().map(pick).transpose()?;
         Ok(Self { target, options: Options { source, destination } })
     }
+
+    /// Sends a packet for real from here, and answers what there was before, and what became of it.
+    fn probe(&self, arguments: &Arguments, netns: Option<&str>) -> Result<(Snapshot, Probe)> {
+        let from = match &self.options.source {
+            Source::Node => None,
+            Source::Address(address) => Some(*address),
+            Source::Name(name) => {
+                return Err(Failure::usage(format!("--probe sends from here, not from {name}"))
+                    .hint("--netns sends from another network namespace"));
+            }
+        };
+        let patience = Duration::from_secs(arguments.patience);
+        let plan = Plan::of(&self.target, from, arguments.size, patience)?;
+        probe::run(&plan, || snapshot::collect(netns, Flows::All))
+    }
 }
 
 fn pick(text: &str) -> Result<Pick> {
@@ -81,17 +107,25 @@ fn pick(text: &str) -> Result<Pick> {
     Ok(Pick { address, port: None })
 }
 
-/// Shows the trace, and says by the exit status what it found.
-fn finish(out: &mut impl Write, trace: &Trace, form: &Form, arguments: &Arguments) -> Result<()> {
-    write(out, trace, form, arguments.explain)?;
-    out.flush()?;
-    match trace.verdict {
-        Verdict::Delivered => Ok(()),
-        Verdict::Broken | Verdict::Unknown => Err(Failure::Found),
-    }
+/// A trace, and what became of a real packet.
+#[derive(Serialize)]
+struct Told {
+    #[serde(flatten)]
+    trace: Trace,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probe: Option<Probe>,
 }
 
-fn write(out: &mut impl Write, trace: &Trace, form: &Form, explain: bool) -> Result<()> {
+/// Shows the trace, and says by the exit status what it found.
+fn finish(out: &mut impl Write, told: &Told, form: &Form, arguments: &Arguments) -> Result<()> {
+    write(out, told, form, arguments.explain)?;
+    out.flush()?;
+    let is_well = told.probe.as_ref().is_none_or(Probe::is_well);
+    if told.trace.verdict == Verdict::Delivered && is_well { Ok(()) } else { Err(Failure::Found) }
+}
+
+fn write(out: &mut impl Write, told: &Told, form: &Form, explain: bool) -> Result<()> {
+    let trace = &told.trace;
     match form.drawing() {
         Some(Drawing::Mermaid) => return Ok(mermaid::write(out, trace)?),
         Some(Drawing::Dot) => return Ok(dot::write(out, trace)?),
@@ -99,7 +133,11 @@ fn write(out: &mut impl Write, trace: &Trace, form: &Form, explain: bool) -> Res
         None => {}
     }
     match Structure::of(form.undetailed()?.unwrap_or(Format::Classic)) {
-        Some(structure) => document(out, structure, trace),
-        None => Ok(tree::write(out, trace, tree::Style { paint: Paint::of_stdout(), explain })?),
+        Some(structure) => document(out, structure, told),
+        None => {
+            let style = tree::Style { paint: Paint::of_stdout(), explain };
+            let lines = told.probe.as_ref().map(|probe| (probe.is_well(), probe.lines()));
+            Ok(tree::write(out, trace, lines.as_ref(), style)?)
+        }
     }
 }

@@ -15,8 +15,13 @@ pub(super) struct Style {
     pub(super) explain: bool,
 }
 
-/// Draws the trace.
-pub(super) fn write(out: &mut impl Write, trace: &Trace, style: Style) -> io::Result<()> {
+/// Draws the trace, and tells of a probe: whether all is well, and what there is to say.
+pub(super) fn write(
+    out: &mut impl Write,
+    trace: &Trace,
+    probe: Option<&(bool, Vec<String>)>,
+    style: Style,
+) -> io::Result<()> {
     let Style { paint, .. } = style;
     let title = format!("{}  from {}", trace.target, trace.from);
     writeln!(out, "{}", paint.with(Tone::Strong, title))?;
@@ -40,7 +45,17 @@ pub(super) fn write(out: &mut impl Write, trace: &Trace, style: Style) -> io::Re
         }
         Branch { out, style, width, trunk }.steps(&path.steps[common..])?;
     }
-    writeln!(out, "{}", paint.with(tone_of(trace.verdict), verdict_line(trace)))
+    let mut label = "probe";
+    for line in probe.iter().flat_map(|(_, lines)| lines) {
+        writeln!(out, "{}  {line}", paint.with(Tone::Faint, format!("{label:5}")))?;
+        label = "";
+    }
+    writeln!(out, "{}", paint.with(tone_of(trace.verdict), verdict_line(trace)))?;
+    if trace.verdict == Verdict::Delivered && probe.is_some_and(|(is_well, _)| !is_well) {
+        let text = "and yet the probe was lost: what loses it shows in no table of these nodes";
+        writeln!(out, "{}", paint.with(Tone::Bad, text))?;
+    }
+    Ok(())
 }
 
 /// `BROKEN on n120 at fdb flannel.1: no entry for ee:d6:38:55:d5:c7 (peer 10.244.3.0)`.
