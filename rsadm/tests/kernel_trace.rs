@@ -46,17 +46,16 @@ fn traced(lab: &Lab, snapshots: &[Snapshot], source: Source) -> Result<Trace> {
 }
 
 fn steps(trace: &Trace) -> String {
-    let mut text = String::new();
-    for path in &trace.paths {
-        text.push_str(&format!("  {} {}\n", path.destination, path.verdict));
-        for step in &path.steps {
-            text.push_str(&format!(
-                "    {:?} {} {} {:?}: {}\n",
-                step.direction, step.node, step.stage, step.state, step.summary
-            ));
-        }
-    }
-    text
+    let of = |path: &node::trace::Path| {
+        let lines = path.steps.iter().map(|step| {
+            let (direction, node, stage, state) =
+                (step.direction, &step.node, step.stage, step.state);
+            format!("    {direction:?} {node} {stage} {state:?}: {}\n", step.summary)
+        });
+        let title = format!("  {} {}\n", path.destination, path.verdict);
+        std::iter::once(title).chain(lines).collect::<Vec<_>>().concat()
+    };
+    trace.paths.iter().map(of).collect::<Vec<_>>().concat()
 }
 
 /// In every variant, from both sources: all is delivered without a warning, and as foretold.
@@ -139,11 +138,11 @@ fn compare_frame(ctx: &Context, name: &str, foretold: &Frame, captured: &lab::Fr
 /// The flow of each path is tracked as foretold: what was sent, and what is answered.
 fn compare_flows(ctx: &Context, name: &str, trace: &Trace, nodes: &[Snapshot]) -> Result<()> {
     for path in &trace.paths {
-        let translated = path
+        let mut translated = path
             .steps
             .iter()
             .filter(|step| step.direction == Direction::Forward && step.stage == Stage::Nat);
-        let Some(step) = translated.last() else { continue };
+        let Some(step) = translated.next_back() else { continue };
         let Some(sent) = step.evidence.packet else { continue };
         let Some(node) = nodes.iter().find(|node| node.name == step.node) else { continue };
         let flows = node.tracking.get().and_then(|tracking| tracking.flows.get());

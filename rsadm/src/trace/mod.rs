@@ -36,10 +36,7 @@ pub(crate) fn over(
     let snapshots = files.iter().map(|file| snapshot::load(file)).collect::<Result<Vec<_>>>()?;
     let trace = trace(&snapshots, &question.target, &question.options);
     let trace = trace.map_err(|error| Failure::usage(error.to_string()))?;
-    let probe = match arguments.probe {
-        true => Some(question.probe(arguments, None)?.1),
-        false => None,
-    };
+    let probe = if arguments.probe { Some(question.probe(arguments, None)?.1) } else { None };
     finish(out, &Told { trace, probe }, form, arguments)
 }
 
@@ -51,9 +48,10 @@ pub(crate) fn here(
     out: &mut impl Write,
 ) -> Result<()> {
     let question = Question::of(arguments)?;
-    let (snapshot, probe) = match arguments.probe {
-        true => question.probe(arguments, netns).map(|(before, probe)| (before, Some(probe)))?,
-        false => (snapshot::collect(netns, Flows::All)?, None),
+    let (snapshot, probe) = if arguments.probe {
+        question.probe(arguments, netns).map(|(before, probe)| (before, Some(probe)))?
+    } else {
+        (snapshot::collect(netns, Flows::All)?, None)
     };
     let trace = trace(&[snapshot], &question.target, &question.options);
     let trace = trace.map_err(|error| {
@@ -132,12 +130,10 @@ fn write(out: &mut impl Write, told: &Told, form: &Form, explain: bool) -> Resul
         Some(Drawing::Svg) => return Ok(svg::write(out, trace)?),
         None => {}
     }
-    match Structure::of(form.undetailed()?.unwrap_or(Format::Classic)) {
-        Some(structure) => document(out, structure, told),
-        None => {
-            let style = tree::Style { paint: Paint::of_stdout(), explain };
-            let lines = told.probe.as_ref().map(|probe| (probe.is_well(), probe.lines()));
-            Ok(tree::write(out, trace, lines.as_ref(), style)?)
-        }
+    if let Some(structure) = Structure::of(form.undetailed()?.unwrap_or(Format::Classic)) {
+        return document(out, structure, told);
     }
+    let style = tree::Style { paint: Paint::of_stdout(), explain };
+    let lines = told.probe.as_ref().map(|probe| (probe.is_well(), probe.lines()));
+    Ok(tree::write(out, trace, lines.as_ref(), style)?)
 }

@@ -288,12 +288,10 @@ impl Probe {
             to: plan.to,
             result: attempt.result,
             milliseconds: u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX),
-            payload: match &attempt.payload {
-                Some(Payload { bytes, acknowledged, mtu }) => {
-                    Some(Payload { bytes: *bytes, acknowledged: *acknowledged, mtu: *mtu })
-                }
-                None => None,
-            },
+            payload: attempt
+                .payload
+                .as_ref()
+                .map(|&Payload { bytes, acknowledged, mtu }| Payload { bytes, acknowledged, mtu }),
             destination: connection.map(|row| row.destination),
             state: connection.map(|row| row.state.to_string()),
             flow: flow.map(|flow| [flow.original.to_string(), flow.reply.to_string()]),
