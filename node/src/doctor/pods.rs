@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use ipvs::ServiceKey;
+use ipvs::{Destination, ForwardingMethod, ServiceKey};
 
 use super::cluster::Node;
 use super::finding::{Report, Severity, Told};
@@ -20,12 +20,20 @@ pub(super) fn examine(node: &Node<'_>, report: &mut Report) {
     }
     let Some(balancer) = node.snapshot.balancer.get() else { return };
     for table in &balancer.services {
-        let ServiceKey::Address { protocol, .. } = table.service.service.key else { continue };
+        let key = table.service.service.key;
+        let ServiceKey::Address { protocol, address: virtual_address } = key else { continue };
         let Ok(protocol) = u8::try_from(protocol.0) else { continue };
         for entry in &table.destinations {
-            let address = entry.destination.address;
-            if let Some(pod) = node.snapshot.pod_with(address.ip()) {
+            let Destination { address, method, .. } = entry.destination;
+            let Some(pod) = node.snapshot.pod_with(address.ip()) else { continue };
+            // Only masquerading changes where a packet goes; otherwise the pod has to have the
+            // service's own address.
+            if method == ForwardingMethod::MASQUERADE {
                 socket(node.snapshot, pod, protocol, address, report);
+            } else if pod.network.owns(virtual_address.ip()) {
+                socket(node.snapshot, pod, protocol, virtual_address, report);
+            } else {
+                stranger(node.snapshot, pod, virtual_address, report);
             }
         }
     }
@@ -55,6 +63,19 @@ fn wires(snapshot: &Snapshot, pod: &Pod, report: &mut Report) {
         };
         report.add(Severity::Error, Code::PodLinkDown, snapshot, Stage::Socket, told);
     }
+}
+
+/// A pod that gets a service's packets as they are, and does not have its address.
+fn stranger(snapshot: &Snapshot, pod: &Pod, address: SocketAddr, report: &mut Report) {
+    let bits = if address.is_ipv4() { 32 } else { 128 };
+    let told = Told {
+        subject: pod.name.clone(),
+        summary: format!("pod {} does not have {}, whose packets it gets", pod.name, address.ip()),
+        why: "without masquerading a packet keeps the service's address, which the pod takes for another's",
+        fix: format!("ip address add {}/{bits} dev lo, in the pod", address.ip()),
+    };
+    let (severity, code) = (Severity::Error, Code::ServiceAddressMissing);
+    report.add(severity, code, snapshot, Stage::Socket, told);
 }
 
 /// Whether somebody listens where a service leads.

@@ -4,7 +4,7 @@ use ipvs::{ForwardingMethod, ServiceKey};
 
 use super::cluster::Node;
 use super::finding::{Report, Severity, Told};
-use crate::{Address, Balancer, Code, Query, Refusal, Snapshot, Stage};
+use crate::{Address, Balancer, Code, Prefix, Query, Refusal, Snapshot, Stage};
 
 pub(super) fn examine(node: &Node<'_>, report: &mut Report) {
     let snapshot = node.snapshot;
@@ -36,19 +36,19 @@ fn add(
 /// Whether the node sends on what is not for itself.
 fn forwarding(node: &Node<'_>, balancer: Option<&Balancer>, report: &mut Report) {
     let network = node.network();
-    let translates = balancer.is_some_and(|balancer| {
-        let all = balancer.services.iter().flat_map(|table| &table.destinations);
-        let mut masqueraded =
-            all.filter(|entry| entry.destination.method == ForwardingMethod::MASQUERADE);
-        masqueraded.any(|entry| !network.owns(entry.destination.address.ip()))
-    });
+    let translates = |v6: bool| {
+        let services = balancer.map(|balancer| &balancer.services).into_iter().flatten();
+        let all = services.flat_map(|table| &table.destinations).map(|entry| entry.destination);
+        let mut masqueraded = all.filter(|one| one.method == ForwardingMethod::MASQUERADE);
+        masqueraded.any(|one| one.address.is_ipv6() == v6 && !network.owns(one.address.ip()))
+    };
     let is_router = |v6: bool| {
         let over = node.vteps.iter().flat_map(|vtep| &vtep.routes);
         over.into_iter().any(|(route, _)| route.destination.address().is_ipv6() == v6)
     };
     let why = "packets between pods and to them are dropped, and nobody is told";
     let name = "net.ipv4.ip_forward";
-    if network.sysctl(name) == Some(0) && (translates || is_router(false)) {
+    if network.sysctl(name) == Some(0) && (translates(false) || is_router(false)) {
         let summary = "the node does not forward IPv4".to_owned();
         add(
             report,
@@ -59,7 +59,7 @@ fn forwarding(node: &Node<'_>, balancer: Option<&Balancer>, report: &mut Report)
         );
     }
     let name = "net.ipv6.conf.all.forwarding";
-    if network.sysctl(name) == Some(0) && is_router(true) {
+    if network.sysctl(name) == Some(0) && (translates(true) || is_router(true)) {
         let summary = "the node does not forward IPv6".to_owned();
         add(
             report,
@@ -201,25 +201,27 @@ fn reverse_path(node: &Node<'_>, report: &mut Report) {
         let own =
             node.network().addresses.iter().find(|own| own.address.is_ipv4() && own.link != link);
         let Some(own) = own else { continue };
+        // Routes say what comes from there; where they lead elsewhere, the neighbours still do.
         let networks = vtep.routes.iter().map(|(route, _)| route.destination);
-        for network in networks.filter(|network| network.address().is_ipv4()) {
-            let query = Query::to(own.address).from(network.address()).through(link);
-            if node.router.accepts_source(&query) != Err(Refusal::ReversePath) {
-                continue;
-            }
-            let name = vtep.name();
-            let told = Told {
-                subject: name.to_owned(),
-                summary: format!(
-                    "the reverse path filter of {name} drops packets from {network}, whose answers take \
-                     another way"
-                ),
-                why: "packets of other nodes' pods are dropped here, and nobody is told",
-                fix: format!("sysctl -w net.ipv4.conf.{}.rp_filter=2", name.replace('.', "/")),
-            };
-            let (severity, code) = (Severity::Error, Code::RpFilterStrict);
-            report.add(severity, code, node.snapshot, Stage::Sysctl, told);
-        }
+        let gateways = vtep.written_neighbours().map(|neighbour| Prefix::host(neighbour.address));
+        let mut sources = networks.chain(gateways).filter(|from| from.address().is_ipv4());
+        let dropped = |from: &Prefix| {
+            let query = Query::to(own.address).from(from.address()).through(link);
+            node.router.accepts_source(&query) == Err(Refusal::ReversePath)
+        };
+        let Some(from) = sources.find(dropped) else { continue };
+        let name = vtep.name();
+        let told = Told {
+            subject: name.to_owned(),
+            summary: format!(
+                "the reverse path filter of {name} drops packets from {from}, whose answers take another \
+                 way"
+            ),
+            why: "packets of other nodes' pods are dropped here, and nobody is told",
+            fix: format!("sysctl -w net.ipv4.conf.{}.rp_filter=2", name.replace('.', "/")),
+        };
+        let (severity, code) = (Severity::Error, Code::RpFilterStrict);
+        report.add(severity, code, node.snapshot, Stage::Sysctl, told);
     }
 }
 

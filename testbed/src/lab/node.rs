@@ -316,6 +316,8 @@ impl Family {
             ("net/ipv4/vs/conntrack", "1"),
             ("net/ipv4/vs/expire_nodest_conn", "1"),
             ("net/ipv4/vs/expire_quiescent_template", "1"),
+            // Not kube-proxy's, but of whoever knows that IPVS forgets what is idle for 900 s.
+            ("net/ipv4/tcp_keepalive_time", "600"),
         ];
         values.extend(match self {
             Self::V4 => [
