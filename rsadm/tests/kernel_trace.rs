@@ -178,9 +178,11 @@ fn expected(fault: &str) -> [Option<At>; 2] {
     match fault {
         "service-missing" => node((120, Stage::Service, Code::ServiceMissing)),
         "service-address-missing" => node((120, Stage::Service, Code::ServiceAddressMissing)),
-        "service-no-destinations" => node((120, Stage::Destination, Code::ServiceNoDestinations)),
+        "service-no-destinations" => client((121, Stage::Destination, Code::ServiceNoDestinations)),
         "weights-zero" => node((120, Stage::Destination, Code::WeightsZero)),
         "destination-unreachable" => node((120, Stage::Neighbour, Code::PodMissing)),
+        "dr-address-missing" => both((120, Stage::Route, Code::ServiceAddressMissing)),
+        "dr-accept-local-off" => both((120, Stage::Sysctl, Code::RpFilterStrict)),
         "masquerade-missing" => node((120, Stage::Nat, Code::MasqueradeMissing)),
         "vs-conntrack-off" => node((120, Stage::Nat, Code::IpvsConntrackOff)),
         "conntrack-full" => both((120, Stage::Conntrack, Code::ConntrackFull)),

@@ -54,7 +54,7 @@ pub(super) struct Host<'a> {
 }
 
 impl<'a> Host<'a> {
-    fn new(network: &'a Network) -> Self {
+    fn new(network: &'a Network, kernel: &str) -> Self {
         let mut own: HashMap<_, Vec<&Entry>> = HashMap::new();
         let mut bridged = HashMap::new();
         for entry in &network.entries {
@@ -66,7 +66,7 @@ impl<'a> Host<'a> {
         let neighbours = network.neighbours.iter();
         Self {
             network,
-            router: Router::new(network),
+            router: Router::new(network).for_kernel(kernel),
             links: network.links.iter().map(|link| (link.index(), link)).collect(),
             neighbours: neighbours.map(|row| ((row.link, row.address), row)).collect(),
             own,
@@ -103,6 +103,11 @@ impl<'a> Host<'a> {
         self.link(self.network.address(address)?.link)
     }
 
+    /// The loopback device.
+    pub(super) fn loopback(&self) -> Option<u32> {
+        self.network.links.iter().find(|link| link.is_loopback()).map(Link::index)
+    }
+
     /// Whether there is a row of a neighbour or a forwarding entry of the link.
     pub(super) fn knows_peers_on(&self, link: u32) -> bool {
         self.neighbours.iter().any(|((of, _), row)| *of == link && row.mac.is_some())
@@ -121,8 +126,8 @@ impl<'a> Node<'a> {
         let addresses = services.keys().filter_map(ServiceKey::address).map(|address| address.ip());
         Self {
             snapshot,
-            host: Host::new(&snapshot.network),
-            pods: pods.iter().map(|pod| (pod, Host::new(&pod.network))).collect(),
+            host: Host::new(&snapshot.network, &snapshot.kernel),
+            pods: pods.iter().map(|pod| (pod, Host::new(&pod.network, &snapshot.kernel))).collect(),
             virtual_addresses: addresses.collect(),
             services,
             firewalls: [OnceCell::new(), OnceCell::new()],

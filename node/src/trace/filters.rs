@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::cluster::Place;
 use super::routing;
 use super::rules::Verdict;
-use super::value::Packet;
+use super::value::{Direction, Packet};
 use super::walk::{Stopped, Told, Walk, Way};
 use crate::netfilter::Hook;
 use crate::{Code, Refusal, Stage};
@@ -171,6 +171,11 @@ impl Walk<'_, '_> {
             let told = Told::new(summary)
                 .device(&name)
                 .command("nstat -az IpInDiscards TcpExtIPReversePathFilter");
+            // Answers of pods that own the service's address pass the director with it.
+            if self.direction == Direction::Return && self.balanced.is_none() {
+                let told = told.fix(format!("sysctl -w net.ipv4.conf.{link}.accept_local=1"));
+                return self.lose(place, Stage::Sysctl, Code::RpFilterStrict, told);
+            }
             return self.lose(place, Stage::Nat, Code::MasqueradeMissing, told);
         }
         let row = routing::way_back(host, source);
@@ -192,7 +197,7 @@ impl Walk<'_, '_> {
         let (Some(count), Some(max)) = (tracking.sysctls.count(), tracking.sysctls.max()) else {
             return Ok(());
         };
-        if max == 0 || count < max || self.direction == super::Direction::Return {
+        if max == 0 || count < max || self.direction == Direction::Return {
             return Ok(());
         }
         let told = Told::new(format!("the table of flows is full: {count} of {max}"));

@@ -380,6 +380,14 @@ fn faults_of_rules() {
     assert_eq!(broken(&filtered, NODE), at("n121", Stage::Netfilter, "", Code::TunnelFiltered));
     let closed = rule(|rules| format!("*filter\n:FORWARD DROP [0:0]\nCOMMIT\n{rules}"));
     assert_eq!(broken(&closed, NODE), at("n121", Stage::Netfilter, "", Code::ForwardDrop));
+    // What the host's own processes send to a service never comes in.
+    let mut guarded = testing::cluster();
+    guarded[0].netfilter.iptables = Part::Read(format!(
+        "*filter\n:INPUT DROP [0:0]\n-A INPUT -i eth0 -j ACCEPT\n-A INPUT -i flannel.1 -j ACCEPT\n\
+         -A INPUT -i cni0 -j ACCEPT\nCOMMIT\n{}",
+        testing::RULES
+    ));
+    assert_eq!(of(&guarded, TARGET, NODE).verdict, Verdict::Delivered);
     let odd = rule(|rules| {
         format!(
             "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m moon --phase full -j DROP\nCOMMIT\n{rules}"
@@ -409,6 +417,38 @@ fn what_a_steered_device_does_is_unknown() {
     let trace = of(&nodes, TARGET, NODE);
     assert_eq!(trace.verdict, Verdict::Unknown);
     assert_eq!(trace.unknown_at().map(|step| step.stage), Some(Stage::Fdb));
+}
+
+#[test]
+fn directly_routed_packets_keep_the_services_address() {
+    let mut nodes = testing::cluster();
+    for row in &mut service(&mut nodes[0]).destinations {
+        row.destination.method = ipvs::ForwardingMethod::ROUTE;
+        row.destination.address.set_port(SERVICE.port());
+    }
+    let own = service(&mut nodes[0]);
+    own.destinations.retain(|row| row.destination.address.ip() == ip("10.244.5.23"));
+    let sysctl = "net.ipv4.conf.cni0.accept_local".to_owned();
+    nodes[0].network.sysctls.insert(sysctl, "1".to_owned());
+    // The pod without the address drops what is for it.
+    let lost = at("n120", Stage::Route, "", Code::ServiceAddressMissing);
+    assert_eq!(broken(&nodes, "10.244.5.1"), lost);
+    let Part::Read(pods) = &mut nodes[0].pods else { panic!("pods were read") };
+    let network = &mut pods[0].network;
+    let loopback = network.routes[0].clone();
+    network.routes.push(Route { destination: Prefix::host(SERVICE.ip()), ..loopback });
+    network.addresses.push(crate::Address {
+        address: SERVICE.ip(),
+        prefix_length: 32,
+        ..network.addresses[0].clone()
+    });
+    let server = crate::Listener { protocol: 6, address: SERVICE, only_ipv6: None };
+    network.listeners = Part::Read(vec![server]);
+    let trace = of(&nodes, TARGET, "10.244.5.1");
+    assert_eq!(trace.verdict, Verdict::Delivered, "{trace:#?}");
+    nodes[0].network.sysctls.remove("net.ipv4.conf.cni0.accept_local");
+    let forged = at("n120", Stage::Sysctl, "cni0", Code::RpFilterStrict);
+    assert_eq!(broken(&nodes, "10.244.5.1"), forged);
 }
 
 #[test]

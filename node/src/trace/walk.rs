@@ -241,7 +241,15 @@ impl<'a, 'c> Walk<'a, 'c> {
             let command = rows::route_query(packet, self.input_name(place, input));
             self.ok(place, Stage::Route, told.command(command));
         }
-        mark = self.filter(place, Hook::Input, packet, mark, input, None)?;
+        // IPVS takes what the host's own processes send before it comes in again.
+        let is_taken = input.is_none()
+            && self.direction == Direction::Forward
+            && self.balanced.is_none()
+            && self.has_service(place, packet);
+        if !is_taken {
+            let input = input.or_else(|| self.host(place).loopback());
+            mark = self.filter(place, Hook::Input, packet, mark, input, None)?;
+        }
         self.undo_balancing(place, packet);
         Ok(mark)
     }
@@ -301,6 +309,9 @@ impl<'a, 'c> Walk<'a, 'c> {
             _ => None,
         };
         match (refusal, input) {
+            (Refusal::NotForwarding | Refusal::NoRoute, Some(_)) if place.pod.is_some() => {
+                self.lose_stray(place, packet)
+            }
             (Refusal::NotForwarding, Some(input)) => self.lose_unforwarded(place, packet, input),
             (Refusal::BadSource | Refusal::ReversePath, Some(input)) => {
                 self.lose_source(place, packet, input, refusal)
@@ -336,7 +347,9 @@ impl<'a, 'c> Walk<'a, 'c> {
     /// Whether IPVS takes the packet though its address is not the host's own: it does of the
     /// host's own processes only.
     fn meets_service(&mut self, at: At, packet: &mut Packet, answer: &Answer<'a>) -> Way<bool> {
-        let forward = self.direction == Direction::Forward && self.balanced.is_none();
+        // What IPVS sends on as it is has the service's address still.
+        let is_sent_on = self.balanced.is_some() || matches!(at.origin, Origin::Balanced { .. });
+        let forward = self.direction == Direction::Forward && !is_sent_on;
         let is_local = matches!(answer.kind, Kind::Local { .. });
         if !forward || is_local || at.place.pod.is_some() || !self.has_service(at.place, packet) {
             return Ok(false);
