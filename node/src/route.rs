@@ -120,7 +120,7 @@ pub struct Hop {
     #[doc(alias = "RTA_OIF")]
     pub link: Option<u32>,
     /// The router that they go to; `None` where the destination is on the link. May be of the other
-    /// family ([`RTA_VIA`](https://docs.kernel.org/networking/)).
+    /// family (`RTA_VIA`).
     #[doc(alias = "RTA_GATEWAY")]
     #[doc(alias = "RTA_VIA")]
     pub gateway: Option<IpAddr>,

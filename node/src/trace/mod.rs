@@ -1,6 +1,6 @@
 //! The way of a packet to a service or a pod and back, hop by hop, out of snapshots.
 //!
-//! A [walk](walk) takes the packet from host to host as the kernel would: rules, routes,
+//! A walk takes the packet from host to host as the kernel would: rules, routes,
 //! neighbours, forwarding entries, the network between the nodes. Where it meets a service, it
 //! goes on once for every destination. What it needs of a snapshot and does not find is
 //! [unknown](State::Unknown), never broken.

@@ -244,8 +244,12 @@ fn is_service(cluster: &Cluster<'_>, from: Place, target: &Target) -> Result<boo
         if is_owned || leads_on(cluster, from, to) {
             return Ok(false);
         }
-        let known =
-            cluster.nodes.iter().flat_map(super::cluster::Node::service_keys).take(5).collect();
+        let mut known = Vec::new();
+        for key in cluster.nodes.iter().flat_map(super::cluster::Node::service_keys) {
+            if known.len() < 5 && !known.contains(&key) {
+                known.push(key);
+            }
+        }
         return Err(Error::NoService { service: key, nodes, known });
     }
     if cluster.owner(to).is_some() || cluster.serves(to) || leads_on(cluster, from, to) {

@@ -134,6 +134,6 @@ fn write(out: &mut impl Write, told: &Told, form: &Form, explain: bool) -> Resul
         return document(out, structure, told);
     }
     let style = tree::Style { paint: Paint::of_stdout(), explain };
-    let lines = told.probe.as_ref().map(|probe| (probe.is_well(), probe.lines()));
+    let lines = told.probe.as_ref().map(|probe| (probe.lines(), probe.remark(trace)));
     Ok(tree::write(out, trace, lines.as_ref(), style)?)
 }

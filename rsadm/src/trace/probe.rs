@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ipvs::Protocol;
 use node::Snapshot;
-use node::trace::Target;
+use node::trace::{Target, Trace, Verdict};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
@@ -305,6 +305,23 @@ impl Probe {
         let payload = self.payload.as_ref();
         self.result == Outcome::Answered
             && payload.is_none_or(|payload| payload.acknowledged != Some(false))
+    }
+
+    /// What it adds to the verdict on these paths, if it was lost.
+    pub(super) fn remark(&self, trace: &Trace) -> Option<String> {
+        if self.is_well() || trace.verdict != Verdict::Delivered {
+            return None;
+        }
+        let picked = self.destination.map(|destination| destination.to_string());
+        let other =
+            picked.filter(|picked| trace.paths.iter().all(|path| path.destination != *picked));
+        Some(match other {
+            Some(other) => {
+                format!("and yet the probe was lost: IPVS picked {other}, which was not looked at")
+            }
+            None => "and yet the probe was lost: what loses it shows in no table of these nodes"
+                .to_owned(),
+        })
     }
 
     /// In lines, for eyes.

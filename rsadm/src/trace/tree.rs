@@ -15,11 +15,11 @@ pub(super) struct Style {
     pub(super) explain: bool,
 }
 
-/// Draws the trace, and tells of a probe: whether all is well, and what there is to say.
+/// Draws the trace, and tells of a probe: what became of it, and what that adds to the verdict.
 pub(super) fn write(
     out: &mut impl Write,
     trace: &Trace,
-    probe: Option<&(bool, Vec<String>)>,
+    probe: Option<&(Vec<String>, Option<String>)>,
     style: Style,
 ) -> io::Result<()> {
     let Style { paint, .. } = style;
@@ -46,14 +46,13 @@ pub(super) fn write(
         Branch { out, style, width, trunk }.steps(&path.steps[common..])?;
     }
     let mut label = "probe";
-    for line in probe.iter().flat_map(|(_, lines)| lines) {
+    for line in probe.iter().flat_map(|(lines, _)| lines) {
         writeln!(out, "{}  {line}", paint.with(Tone::Faint, format!("{label:5}")))?;
         label = "";
     }
     writeln!(out, "{}", paint.with(tone_of(trace.verdict), verdict_line(trace)))?;
-    if trace.verdict == Verdict::Delivered && probe.is_some_and(|(is_well, _)| !is_well) {
-        let text = "and yet the probe was lost: what loses it shows in no table of these nodes";
-        writeln!(out, "{}", paint.with(Tone::Bad, text))?;
+    if let Some((_, Some(remark))) = probe {
+        writeln!(out, "{}", paint.with(Tone::Bad, remark))?;
     }
     Ok(())
 }
