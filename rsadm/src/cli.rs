@@ -16,7 +16,8 @@ use crate::vxlan::arguments::{Monitor, Vxlan};
 
 /// Inspect and change the tables behind virtual services on Linux: IPVS, conntrack and VXLAN.
 ///
-/// Exit status: 0 done; 1 the kernel or the system refused; 2 the command line is wrong.
+/// Exit status: 0 done; 1 the kernel or the system refused; 2 the command line is wrong; 3 trace,
+/// doctor or diff found something.
 #[derive(Debug, Parser)]
 #[command(name = "rsadm", version, disable_help_subcommand = true)]
 pub(crate) struct Cli {

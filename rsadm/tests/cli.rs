@@ -439,7 +439,7 @@ fn mistakes_about_overlays() {
         ),
         (
             "vni add 20-10 --dev vx0".to_owned(),
-            "invalid value '20-10' for '<VNI,...>': '20-10' is an empty range: its first VNI is above \
+            "invalid value '20-10' for '<VNI,...>...': '20-10' is an empty range: its first VNI is above \
              its last",
             "vxlan vni add",
         ),
@@ -488,7 +488,7 @@ fn help_and_version_go_to_standard_output() {
     for (line, begins) in [
         (
             "--help",
-            "Inspect and change the tables behind virtual services on Linux: IPVS and conntrack",
+            "Inspect and change the tables behind virtual services on Linux: IPVS, conntrack and VXLAN",
         ),
         ("conntrack list --help", "List flows"),
         ("ipvs list --help", "List services and their destinations"),
