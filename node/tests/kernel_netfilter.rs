@@ -38,6 +38,11 @@ fn nftables(ctx: &Context) -> Outcome {
     if Command::new("nft").arg("--version").output().is_err() {
         return ctx.skip("there is no nft");
     }
+    let chain = "table ip probe { chain input { type filter hook input priority 0; } }";
+    if run(Command::new("nft").args(["-f", "-"]), chain).is_err() {
+        return ctx.skip("this kernel has no nftables for IPv4");
+    }
+    run(Command::new("nft").args(["flush", "ruleset"]), "").map_err(Failure::Failed)?;
     rulesets(ctx, |random| {
         // Rules that contradict themselves nft refuses, and takes none of the set.
         let accepted = (0..MOST_TRIES)
