@@ -16,7 +16,7 @@ use testbed::process;
 
 use random::{PORTS, Random};
 
-const RULESETS: u64 = 150;
+const RULESETS: u64 = 60;
 const PACKETS: u32 = 30;
 const MOST_TRIES: u32 = 100;
 /// What is delivered over the loopback device is there when the sending is over; this is for a machine
