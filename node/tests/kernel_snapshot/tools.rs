@@ -6,7 +6,7 @@ use std::fs;
 use ipvs::Family;
 use node::{Address, AddressFlags, Hop, HopFlags, Link, Network, Route, Rule, RuleAction};
 use serde_json::Value;
-use testbed::harness::{Context, Failure, Outcome};
+use testbed::harness::{Context, Failure};
 
 /// Rows of a table as a program prints them.
 type Rows = Vec<Value>;
@@ -41,7 +41,7 @@ impl Tools {
     }
 
     /// Compares everything that they show.
-    pub(crate) fn compare(&self, ctx: &Context, network: &Network) -> Outcome {
+    pub(crate) fn compare(&self, ctx: &Context, network: &Network) {
         compare_links(ctx, network, &self.links);
         compare_addresses(ctx, network, &self.addresses);
         for (family, rows) in FAMILIES.into_iter().zip(&self.routes) {
@@ -52,7 +52,7 @@ impl Tools {
         }
         compare_neighbours(ctx, network, &self.neighbours);
         compare_entries(ctx, network, &self.entries);
-        compare_sysctls(ctx, network)
+        compare_sysctls(ctx, network);
     }
 }
 
@@ -538,7 +538,7 @@ fn compare_entries(ctx: &Context, network: &Network, rows: &Rows) {
 }
 
 /// Each sysctl is what its file says; and those of each link are there.
-fn compare_sysctls(ctx: &Context, network: &Network) -> Outcome {
+fn compare_sysctls(ctx: &Context, network: &Network) {
     let volatile = ["net.netfilter.nf_conntrack_count"];
     for (name, value) in &network.sysctls {
         let file = name.replace('.', "\0").replace('/', ".").replace('\0', "/");
@@ -570,5 +570,4 @@ fn compare_sysctls(ctx: &Context, network: &Network) -> Outcome {
     {
         ctx.check(name, network.sysctl(name).is_some());
     }
-    Ok(())
 }

