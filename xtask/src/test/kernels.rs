@@ -24,7 +24,7 @@ use super::Tally;
 const SIDE_BY_SIDE: usize = 2;
 
 /// When a kernel is given up.
-const LIMIT: Duration = Duration::from_secs(40 * 60);
+const LIMIT: Duration = Duration::from_secs(70 * 60);
 
 /// What all kernels share.
 pub(super) struct Bench<'a> {
