@@ -121,6 +121,11 @@ impl<'a> Router<'a> {
         let mut number = || numbers.next().and_then(|digits| digits.parse::<u32>().ok());
         if let (Some(major), Some(minor)) = (number(), number()) {
             self.main_is_final = (major, minor) >= (6, 12);
+            // 7.2 keeps the tables together when a rule is deleted, 6.18 does not; those between
+            // were not seen.
+            if major >= 7 && is_part_of_the_first(&self.ipv4.rules, Family::Ipv4) {
+                self.ipv4 = Policy::of(self.network, Family::Ipv4, false);
+            }
         }
         self
     }
@@ -239,10 +244,17 @@ impl<'a> Router<'a> {
 
 impl<'a> Policy<'a> {
     fn new(network: &'a Network, family: Family) -> Self {
+        let policy = Self::of(network, family, false);
+        if policy.rules.is_empty() || are_the_first(&policy.rules, family) {
+            return policy;
+        }
+        Self::of(network, family, true)
+    }
+
+    fn of(network: &'a Network, family: Family, custom: bool) -> Self {
         let mut rules: Vec<&Rule> =
             network.rules.iter().filter(|rule| rule.family == family).collect();
         rules.sort_by_key(|rule| rule.priority);
-        let custom = !rules.is_empty() && !are_the_first(&rules, family);
         // Until the first rule is added, the kernel keeps the tables `local` and `main` of IPv4 in
         // one tree, where the longer prefix of the two wins. (A rule that was added and deleted
         // leaves them apart, which cannot be seen.)
@@ -251,13 +263,24 @@ impl<'a> Policy<'a> {
     }
 }
 
-/// Whether the rules are those that every network namespace begins with.
-fn are_the_first(rules: &[&Rule], family: Family) -> bool {
+/// The rules that every network namespace begins with.
+fn first_rules(family: Family) -> impl Iterator<Item = Rule> {
     let first = [(0, Table::LOCAL), (32766, Table::MAIN), (32767, Table::DEFAULT)];
     let count = if family == Family::Ipv4 { 3 } else { 2 };
-    let plain =
-        first[..count].iter().map(|(priority, table)| Rule::lookup(family, *priority, *table));
-    rules.len() == count && plain.zip(rules).all(|(plain, rule)| plain == **rule)
+    first
+        .into_iter()
+        .take(count)
+        .map(move |(priority, table)| Rule::lookup(family, priority, table))
+}
+
+/// Whether the rules are those that every network namespace begins with.
+fn are_the_first(rules: &[&Rule], family: Family) -> bool {
+    first_rules(family).eq(rules.iter().map(|rule| (**rule).clone()))
+}
+
+/// Whether the rules are some of those, and no others.
+fn is_part_of_the_first(rules: &[&Rule], family: Family) -> bool {
+    rules.iter().all(|rule| first_rules(family).any(|first| first == **rule))
 }
 
 /// What a rule that asks no table does.
