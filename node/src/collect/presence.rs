@@ -1,18 +1,14 @@
 //! What the kernel has already, so that asking makes it load nothing.
 
 use std::fs;
-use std::sync::OnceLock;
 
-/// Modules by `/proc/modules` and `modules.builtin`; `None` in a kernel that cannot load any.
-fn modules() -> Option<&'static [String]> {
-    static MODULES: OnceLock<Option<Vec<String>>> = OnceLock::new();
-    let read = || {
-        let loaded = fs::read_to_string("/proc/modules").ok()?;
-        let release = rustix::system::uname().release().to_string_lossy().into_owned();
-        let builtin = fs::read_to_string(format!("/lib/modules/{release}/modules.builtin"));
-        Some(names(&loaded, &builtin.unwrap_or_default()))
-    };
-    MODULES.get_or_init(read).as_deref()
+/// Modules by `/proc/modules` and `modules.builtin`; `None` in a kernel that cannot load any. They are
+/// read each time: another program may load one at any moment.
+fn modules() -> Option<Vec<String>> {
+    let loaded = fs::read_to_string("/proc/modules").ok()?;
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let builtin = fs::read_to_string(format!("/lib/modules/{release}/modules.builtin"));
+    Some(names(&loaded, &builtin.unwrap_or_default()))
 }
 
 fn names(loaded: &str, builtin: &str) -> Vec<String> {
