@@ -98,7 +98,20 @@ fn timeless(text: &str) -> String {
         }
         left = kept;
     }
-    left
+    left.split_inclusive('\n').map(without_seconds).collect()
+}
+
+/// A line of a table: `17s` is any number of seconds, however wide.
+fn without_seconds(line: &str) -> String {
+    let is_seconds = |word: &str| {
+        let digits = word.strip_suffix('s').unwrap_or_default();
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    if !line.split_whitespace().any(is_seconds) {
+        return line.to_owned();
+    }
+    let words = line.split_whitespace().map(|word| if is_seconds(word) { "seconds" } else { word });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Lists from the kernel, from a snapshot, and from the kernel again: a second may pass between them,
