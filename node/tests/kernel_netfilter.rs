@@ -18,6 +18,8 @@ use random::{PORTS, Random};
 
 const RULESETS: u64 = 60;
 const PACKETS: u32 = 30;
+/// Packets of each end, so that none is foretold by a firewall that says the same of all.
+const ENOUGH: u32 = 300;
 const MOST_TRIES: u32 = 100;
 /// What is delivered over the loopback device is there when the sending is over; this is for a machine
 /// that is busy.
@@ -96,7 +98,7 @@ fn rulesets(
 ) -> Outcome {
     let chosen = std::env::var("RSADM_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
     let seeds = chosen.map_or(1..=RULESETS, |seed| seed..=seed);
-    let (mut arrived, mut lost, mut translated) = (0, 0, 0);
+    let (mut arrived, mut lost, mut changed) = (0, 0, 0);
     for seed in seeds {
         let namespace = ctx.namespace(&format!("r{seed}"))?;
         let load = &load;
@@ -120,14 +122,14 @@ fn rulesets(
             } else {
                 ctx.equal(&format!("seed {seed}: {name} {said:?}"), &vec![expected], &possible);
             }
-            let changed = said.endings.iter().any(|ending| !ending.actions.is_empty());
-            translated += u32::from(changed);
+            changed += u32::from(said.endings.iter().any(|ending| !ending.actions.is_empty()));
             *(if expected.is_some() { &mut arrived } else { &mut lost }) += 1;
         }
     }
-    ctx.check("some packets arrived, some were lost, some were changed", {
-        chosen.is_some() || arrived > 100 && lost > 100 && translated > 100
-    });
+    ctx.check(
+        &format!("{arrived} packets arrived, {lost} were lost, {changed} were changed"),
+        chosen.is_some() || arrived.min(lost).min(changed) > ENOUGH,
+    );
     Ok(())
 }
 

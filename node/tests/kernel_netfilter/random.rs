@@ -30,6 +30,8 @@ impl Random {
 /// Ports that somebody listens at.
 pub(crate) const PORTS: [u16; 4] = [53, 80, 5353, 8080];
 const CHAINS: u32 = 4;
+/// A packet passes through eight chains with a policy: most must let most packets pass.
+const RARELY: u32 = 24;
 
 /// A ruleset for `nft -f`.
 pub(crate) fn nftables(random: &mut Random) -> String {
@@ -63,7 +65,7 @@ pub(crate) fn nftables(random: &mut Random) -> String {
         ("first", "filter hook prerouting priority -150"),
         ("input", "filter hook input priority 0"),
     ] {
-        let policy = random.pick(&["accept", "accept", "accept", "accept", "drop"]);
+        let policy = if random.below(RARELY) == 0 { "drop" } else { "accept" };
         let _ = writeln!(text, "chain {name} {{\ntype {place}; policy {policy};");
         for _ in 0..random.below(6) {
             nft_rule(random, &mut text, 0, name == "output");
@@ -116,8 +118,8 @@ fn nft_condition(random: &mut Random) -> String {
 fn nft_rule(random: &mut Random, text: &mut String, deeper: u32, rejects: bool) {
     let (one, other) = (nft_condition(random), nft_condition(random));
     let action = match random.below(14) {
-        0 | 1 => "drop".to_owned(),
-        2 | 3 => "accept".to_owned(),
+        0 => "drop".to_owned(),
+        1..=3 => "accept".to_owned(),
         4 => "return".to_owned(),
         5 => format!("meta mark set {}", random.below(4)),
         6 => format!("meta mark set meta mark | 0x{}", random.below(4)),
@@ -155,8 +157,8 @@ pub(crate) fn iptables(random: &mut Random) -> String {
     ] {
         let _ = writeln!(text, "*{table}");
         for hook in hooks {
-            let policy = random.pick(&["ACCEPT", "ACCEPT", "ACCEPT", "ACCEPT", "DROP"]);
-            let policy = if table == "nat" { "ACCEPT" } else { policy };
+            let drops = table != "nat" && random.below(RARELY) == 0;
+            let policy = if drops { "DROP" } else { "ACCEPT" };
             let _ = writeln!(text, ":{hook} {policy} [0:0]");
         }
         for number in 0..CHAINS {
@@ -232,8 +234,8 @@ fn iptables_rule(random: &mut Random, text: &mut String, table: &str, chain: &st
     }
     let mangles = table == "mangle";
     let action = match random.below(12) {
-        0 | 1 if table != "nat" => "-j DROP".to_owned(),
-        2 | 3 => "-j ACCEPT".to_owned(),
+        0 if table != "nat" => "-j DROP".to_owned(),
+        1..=3 => "-j ACCEPT".to_owned(),
         4 => "-j RETURN".to_owned(),
         5 if mangles => format!("-j MARK --set-xmark 0x{0}/0x{0}", random.below(4)),
         6 if mangles => format!("-j MARK --and-mark 0x{}", random.below(4)),

@@ -40,7 +40,7 @@ mod report;
 mod runner;
 
 pub use context::{Context, Failure, Outcome};
-pub use report::{Record, Verdict};
+pub use report::{Record, SAID, Verdict};
 
 use std::process::ExitCode;
 

@@ -2,6 +2,9 @@
 
 use std::{fmt, time::Duration};
 
+/// What a failed case said follows its line, each line after this.
+pub const SAID: &str = "  | ";
+
 /// How a case ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {

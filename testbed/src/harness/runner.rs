@@ -17,7 +17,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Case, Context, Failure, KERNEL, Outcome, Record, Verdict, arguments::Arguments};
+use super::{Case, Context, Failure, KERNEL, Outcome, Record, SAID, Verdict, arguments::Arguments};
 use crate::{Context as _, Result, namespace};
 
 /// How long one case may take.
@@ -74,7 +74,7 @@ fn run_all(cases: &[&Case], no_capture: bool) -> ExitCode {
         println!("{record}");
         if record.verdict == Verdict::Failed {
             for line in said.lines() {
-                println!("  | {line}");
+                println!("{SAID}{line}");
             }
         }
     }

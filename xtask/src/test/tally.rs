@@ -4,12 +4,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 use testbed::{
     Result,
-    harness::{Record, Verdict},
+    harness::{Record, SAID, Verdict},
     suites::{END, HEADING},
 };
 
 /// How many of the cases that took longest are told.
 const SLOWEST: usize = 12;
+
+/// How many lines of what a failed case said are told again at the end.
+const LINES: usize = 24;
 
 /// The results of one run.
 #[derive(Debug, Default)]
@@ -17,7 +20,7 @@ pub(super) struct Tally {
     /// Where it ran.
     pub(super) place: String,
     passed: u64,
-    failures: Vec<String>,
+    failures: Vec<Failure>,
     /// Reasons, and how often.
     skipped: BTreeMap<String, u64>,
     compared: u64,
@@ -27,7 +30,16 @@ pub(super) struct Tally {
     /// A run on a kernel of ours in which nothing ran is a failure.
     pub(super) must_run: bool,
     suite: String,
+    /// The last case failed, so what follows is why.
+    explains: bool,
     ended: bool,
+}
+
+/// What failed, and the start of what it said.
+#[derive(Debug)]
+struct Failure {
+    what: String,
+    said: Vec<String>,
 }
 
 impl Tally {
@@ -36,7 +48,7 @@ impl Tally {
     }
 
     pub(super) fn fail(&mut self, what: impl Into<String>) {
-        self.failures.push(what.into());
+        self.failures.push(Failure { what: what.into(), said: Vec::new() });
     }
 
     pub(super) fn skip(&mut self, reason: impl Into<String>, count: u64) {
@@ -49,7 +61,10 @@ impl Tally {
             suite.clone_into(&mut self.suite);
         } else if line == END {
             self.ended = true;
+        } else if let Some(said) = line.strip_prefix(SAID) {
+            self.explain(said);
         } else if let Some(record) = Record::read(line) {
+            self.explains = record.verdict == Verdict::Failed;
             self.compared += record.counts.0;
             self.different += record.counts.1;
             self.times.push((record.time, format!("{} {}", self.suite, record.name)));
@@ -58,6 +73,13 @@ impl Tally {
                 Verdict::Failed => self.fail(format!("{} {}", self.suite, record.name)),
                 Verdict::Skipped(reason) => self.skip(reason, 1),
             }
+        }
+    }
+
+    fn explain(&mut self, said: &str) {
+        let Some(failure) = self.failures.last_mut().filter(|_| self.explains) else { return };
+        if failure.said.len() < LINES && !said.trim().is_empty() {
+            failure.said.push(said.to_owned());
         }
     }
 
@@ -139,7 +161,10 @@ pub(super) fn print(tallies: &[Tally]) -> bool {
     }
     for tally in tallies {
         for failure in &tally.failures {
-            println!("  {}: FAILED: {failure}", tally.place);
+            println!("  {}: FAILED: {}", tally.place, failure.what);
+            for line in &failure.said {
+                println!("    {line}");
+            }
         }
         if tally.must_run && tally.passed == 0 && tally.failures.is_empty() {
             println!("  {}: FAILED: nothing was run", tally.place);
@@ -178,7 +203,7 @@ mod tests {
             tally.take_libtest(line);
         }
         assert_eq!((tally.passed, tally.skips()), (12, 1));
-        assert_eq!(tally.failures, ["decode::stops"]);
+        assert_eq!(tally.failures[0].what, "decode::stops");
         assert!(!tally.is_good());
     }
 
@@ -192,14 +217,19 @@ mod tests {
             "test nat ... skipped: no NAT",
             "test nat_again ... skipped: no NAT",
             "test broken ... FAILED [1.00 s]",
+            "  | ",
             "  | test inside ... ok [7.00 s]",
+            "test whole ... ok [0.00 s]",
+            "  | never told",
             "end of the suites",
         ] {
             tally.take_harness(line);
         }
-        assert_eq!((tally.passed, tally.skips(), tally.compared), (2, 2, 600));
+        assert_eq!((tally.passed, tally.skips(), tally.compared), (3, 2, 600));
         assert_eq!(tally.skipped["no NAT"], 2);
-        assert_eq!(tally.failures, ["ipvs/kernel broken"]);
+        assert_eq!(tally.failures.len(), 1);
+        assert_eq!(tally.failures[0].what, "ipvs/kernel broken");
+        assert_eq!(tally.failures[0].said, ["test inside ... ok [7.00 s]"]);
         let (whole, slowest) = tally.slowest();
         assert_eq!(whole, Duration::from_millis(42_250));
         assert_eq!(slowest[0].1, "ipvs/kernel matrix");
