@@ -1,6 +1,9 @@
 //! Counts test results and prints them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use testbed::{
     Result,
@@ -35,11 +38,11 @@ pub(super) struct Tally {
     ended: bool,
 }
 
-/// What failed, and the start of what it said.
+/// What failed, and the end of what it said.
 #[derive(Debug)]
 struct Failure {
     what: String,
-    said: Vec<String>,
+    said: VecDeque<String>,
 }
 
 impl Tally {
@@ -48,7 +51,7 @@ impl Tally {
     }
 
     pub(super) fn fail(&mut self, what: impl Into<String>) {
-        self.failures.push(Failure { what: what.into(), said: Vec::new() });
+        self.failures.push(Failure { what: what.into(), said: VecDeque::new() });
     }
 
     pub(super) fn skip(&mut self, reason: impl Into<String>, count: u64) {
@@ -78,9 +81,10 @@ impl Tally {
 
     fn explain(&mut self, said: &str) {
         let Some(failure) = self.failures.last_mut().filter(|_| self.explains) else { return };
-        if failure.said.len() < LINES && !said.trim().is_empty() {
-            failure.said.push(said.to_owned());
+        if failure.said.len() == LINES {
+            failure.said.pop_front();
         }
+        failure.said.push_back(said.to_owned());
     }
 
     /// Takes a line of the standard harness.
@@ -217,7 +221,6 @@ mod tests {
             "test nat ... skipped: no NAT",
             "test nat_again ... skipped: no NAT",
             "test broken ... FAILED [1.00 s]",
-            "  | ",
             "  | test inside ... ok [7.00 s]",
             "test whole ... ok [0.00 s]",
             "  | never told",
