@@ -11,7 +11,7 @@ use crate::error::{Error, Refused, Request, Result};
 use crate::verbs::Verbs;
 use crate::{
     Daemon, Destination, DestinationEntry, DestinationPatch, Info, Overview, PlainTable, Proc,
-    Role, Service, ServiceEntry, ServiceKey, ServiceList, ServicePatch, ServiceTable, Timeouts,
+    Role, Service, ServiceEntry, ServiceKey, ServicePatch, ServiceTable, TableList, Timeouts,
 };
 
 /// How to open a client.
@@ -222,20 +222,6 @@ verbs! {
     #[doc(alias = "IPVS_CMD_GET_SERVICE")]
     services() -> Vec<ServiceEntry>;
 
-    /// The same in little memory, for whoever keeps a large table while it asks for more.
-    ///
-    /// ```no_run
-    /// # let mut client = ipvs::Client::connect()?;
-    /// let mut services = client.service_list()?;
-    /// services.sort();
-    /// for key in services.keys() {
-    ///     println!("{key}");
-    /// }
-    /// # Ok::<(), ipvs::Error>(())
-    /// ```
-    #[doc(alias = "IPVS_CMD_GET_SERVICE")]
-    service_list() -> ServiceList;
-
     /// One service.
     ///
     /// ```no_run
@@ -267,7 +253,8 @@ verbs! {
     /// ```no_run
     /// # let mut client = ipvs::Client::connect()?;
     /// let mut destinations = Vec::new();
-    /// for key in client.service_list()?.keys() {
+    /// for entry in client.services()? {
+    ///     let key = entry.service.key;
     ///     client.destinations_into(&key, &mut destinations)?;
     ///     println!("{key} has {}", destinations.len());
     /// }
@@ -290,6 +277,25 @@ verbs! {
     /// # Ok::<(), ipvs::Error>(())
     /// ```
     table() -> Vec<ServiceTable>;
+
+    /// The same in little memory and as fast as the kernel tells it: every dump is taken once, with
+    /// the weakness of [`services`](Self::services).
+    ///
+    /// Services are asked in the kernel's order: before Linux 7.1 it looks through a list of
+    /// neighbours for each, which are at hand then.
+    ///
+    /// ```no_run
+    /// # let mut client = ipvs::Client::connect()?;
+    /// let mut table = client.table_list()?;
+    /// table.sort();
+    /// for row in table.iter() {
+    ///     println!("{} {}", row.service.service.key, row.service.statistics.connections);
+    /// }
+    /// # Ok::<(), ipvs::Error>(())
+    /// ```
+    #[doc(alias = "IPVS_CMD_GET_SERVICE")]
+    #[doc(alias = "IPVS_CMD_GET_DEST")]
+    table_list() -> TableList;
 
     /// Adds a service.
     ///

@@ -56,9 +56,9 @@ pub fn verbs(kernel: FakeKernel, choice: u8) {
     let destination = Destination::new(address, ForwardingMethod::MASQUERADE);
     match choice % 14 {
         0 => {
-            if let Ok(mut services) = now(verbs.service_list()) {
-                services.sort();
-                services.iter().for_each(drop);
+            if let Ok(mut table) = now(verbs.table_list()) {
+                table.sort();
+                table.iter().for_each(drop);
             }
         }
         1 => drop(now(verbs.service(&key))),

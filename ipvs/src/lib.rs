@@ -85,9 +85,9 @@ pub use destination::{
 };
 pub use error::{Error, Reason, Refused, Request, Result};
 pub use key::{Family, Netmask, ParseKeyError, Protocol, ServiceKey};
-pub use list::ServiceList;
+pub use list::{ServiceTable, TableList};
 pub use modules::{Module, Modules, Presence};
-pub use overview::{Overview, ServiceOverview, ServiceTable};
+pub use overview::{Overview, ServiceOverview};
 pub use proc::Proc;
 pub use rsadm_netlink::Namespace;
 pub use service::{Service, ServiceEntry, ServiceFlags, ServicePatch};

@@ -1,6 +1,6 @@
-//! Services of a large table in little memory.
+//! A large table in little memory.
 
-use crate::{Service, ServiceEntry, ServiceKey, Statistics, pack};
+use crate::{DestinationEntry, Service, ServiceEntry, ServiceKey, Statistics, pack};
 
 /// Services, each with something packed behind it, in an order that can be changed.
 #[derive(Clone, Debug, Default)]
@@ -92,11 +92,23 @@ impl Records {
     }
 }
 
-/// Services with their counters, in little memory: some twelve bytes for one that is idle.
-#[derive(Clone, Debug, Default)]
-pub struct ServiceList(Records);
+/// A service with its destinations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ServiceTable {
+    /// The service.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub service: ServiceEntry,
+    /// Its destinations, in the kernel's order.
+    pub destinations: Vec<DestinationEntry>,
+}
 
-impl ServiceList {
+/// Services with their destinations, in little memory: some seven bytes for a destination that is
+/// idle.
+#[derive(Clone, Debug, Default)]
+pub struct TableList(Records);
+
+impl TableList {
     /// How many services there are.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -113,13 +125,13 @@ impl ServiceList {
     }
 
     /// A service by its place in the order.
-    pub fn get(&self, index: usize) -> Option<ServiceEntry> {
-        self.0.get(index).map(entry)
+    pub fn get(&self, index: usize) -> Option<ServiceTable> {
+        self.0.get(index).map(table)
     }
 
     /// The services, in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = ServiceEntry> + '_ {
-        self.0.iter().map(entry)
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = ServiceTable> + '_ {
+        self.0.iter().map(table)
     }
 
     /// Sorts the services by identity; their order was the kernel's.
@@ -132,21 +144,28 @@ impl ServiceList {
         self.0.sort_by_key(|key, rest| by(key, pack::statistics(rest)));
     }
 
-    /// Appends a service.
-    pub fn push(&mut self, entry: ServiceEntry) {
-        let ServiceEntry { service, statistics } = entry;
-        self.0.push(service, |packed| pack::push_statistics(packed, &statistics));
+    /// Appends a service with its destinations.
+    pub(crate) fn push(&mut self, service: ServiceEntry, destinations: &[DestinationEntry]) {
+        let ServiceEntry { service, statistics } = service;
+        self.0.push(service, |packed| {
+            pack::push_statistics(packed, &statistics);
+            pack::push_destinations(packed, destinations);
+        });
     }
 }
 
-fn entry((service, mut rest): (Service, &[u8])) -> ServiceEntry {
-    ServiceEntry { service, statistics: pack::statistics(&mut rest) }
+fn table((service, mut rest): (Service, &[u8])) -> ServiceTable {
+    let service = ServiceEntry { service, statistics: pack::statistics(&mut rest) };
+    ServiceTable { service, destinations: pack::destinations(&mut rest) }
 }
 
-impl FromIterator<ServiceEntry> for ServiceList {
-    fn from_iter<I: IntoIterator<Item = ServiceEntry>>(entries: I) -> Self {
+/// So that there can be one without a kernel.
+impl FromIterator<ServiceTable> for TableList {
+    fn from_iter<I: IntoIterator<Item = ServiceTable>>(tables: I) -> Self {
         let mut list = Self::default();
-        entries.into_iter().for_each(|entry| list.push(entry));
+        for ServiceTable { service, destinations } in tables {
+            list.push(service, &destinations);
+        }
         list
     }
 }
@@ -156,21 +175,34 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Family;
+    use crate::{Destination, Family, ForwardingMethod};
+
+    fn entry(mark: u32, timeout: u32, connections: u64) -> ServiceTable {
+        let service =
+            Service { timeout, ..Service::new(ServiceKey::mark(mark, Family::Ipv4), "rr") };
+        let statistics = Statistics { connections, ..Statistics::default() };
+        let address = ([10, 0, 0, 1], mark as u16).into();
+        let destination = DestinationEntry {
+            destination: Destination::new(address, ForwardingMethod::MASQUERADE),
+            active_connections: mark,
+            inactive_connections: 0,
+            persistent_connections: timeout,
+            statistics,
+        };
+        let destinations = vec![destination; connections as usize];
+        ServiceTable { service: ServiceEntry { service, statistics }, destinations }
+    }
 
     proptest! {
         #[test]
         fn what_goes_in_comes_out_in_order(
             rows in prop::collection::vec((1..50_u32, 0..3_u32, 0..4_u64), 0..12)
         ) {
-            let entries: Vec<_> = rows.into_iter().map(|(mark, timeout, connections)| {
-                let key = ServiceKey::mark(mark, Family::Ipv4);
-                ServiceEntry {
-                    service: Service { timeout, ..Service::new(key, "rr") },
-                    statistics: Statistics { connections, ..Statistics::default() },
-                }
-            }).collect();
-            let mut list: ServiceList = entries.iter().cloned().collect();
+            let entries: Vec<_> = rows
+                .into_iter()
+                .map(|(mark, timeout, connections)| entry(mark, timeout, connections))
+                .collect();
+            let mut list: TableList = entries.iter().cloned().collect();
             prop_assert!(list.iter().eq(entries.iter().cloned()));
             prop_assert_eq!(list.get(0), entries.first().cloned());
             prop_assert_eq!(list.get(entries.len()), None);
@@ -178,23 +210,20 @@ mod tests {
             list.sort();
             prop_assert!(list.keys().is_sorted());
             list.sort_by_key(|key, statistics| (statistics.connections, key));
-            let order = |entry: &ServiceEntry| (entry.statistics.connections, entry.service.key);
-            prop_assert!(list.iter().is_sorted_by_key(|entry| order(&entry)));
-            for entry in list.iter() {
-                prop_assert!(entries.contains(&entry));
+            let order = |row: &ServiceTable| {
+                (row.service.statistics.connections, row.service.service.key)
+            };
+            prop_assert!(list.iter().is_sorted_by_key(|row| order(&row)));
+            for row in list.iter() {
+                prop_assert!(entries.contains(&row));
             }
         }
     }
 
     #[test]
     fn services_that_are_alike_share_their_settings() {
-        let entry = |number: u32| {
-            let key = ServiceKey::mark(number, Family::Ipv4);
-            let statistics = Statistics::default();
-            ServiceEntry { service: Service::new(key, "rr"), statistics }
-        };
-        let list: ServiceList = (1..=100).map(entry).collect();
+        let list: TableList = (1..=100).map(|mark| entry(mark, 0, 0)).collect();
         assert_eq!(list.0.settings.len(), 1);
-        assert_eq!(list.0.packed.len(), 100 * 8);
+        assert_eq!(list.0.packed.len(), 100 * 9);
     }
 }

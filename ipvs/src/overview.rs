@@ -1,23 +1,9 @@
-//! Services with their destinations: whole, or the columns of a plain listing.
+//! Services with the plain columns of their destinations.
 
 use std::io::BufRead;
 
 use crate::list::Records;
-use crate::{
-    DestinationEntry, DestinationSummary, PlainService, PlainTable, Service, ServiceEntry,
-    ServiceKey, pack,
-};
-
-/// A service with its destinations.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct ServiceTable {
-    /// The service.
-    #[cfg_attr(feature = "serde", serde(flatten))]
-    pub service: ServiceEntry,
-    /// Its destinations, in the kernel's order.
-    pub destinations: Vec<DestinationEntry>,
-}
+use crate::{DestinationSummary, PlainService, PlainTable, Service, ServiceKey, pack};
 
 /// A service with the plain columns of its destinations.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,17 +57,17 @@ impl Overview {
     }
 
     fn push(&mut self, service: Service, destinations: &[DestinationSummary]) {
-        self.0.push(service, |packed| pack::push_destinations(packed, destinations));
+        self.0.push(service, |packed| pack::push_summaries(packed, destinations));
     }
 
     /// Gives a service other destinations.
     pub(crate) fn complete(&mut self, index: usize, destinations: &[DestinationSummary]) {
-        self.0.replace(index, |packed| pack::push_destinations(packed, destinations));
+        self.0.replace(index, |packed| pack::push_summaries(packed, destinations));
     }
 }
 
 fn row((service, mut rest): (Service, &[u8])) -> ServiceOverview {
-    ServiceOverview { service, destinations: pack::destinations(&mut rest) }
+    ServiceOverview { service, destinations: pack::summaries(&mut rest) }
 }
 
 /// So that there can be one without a kernel.

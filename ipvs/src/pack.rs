@@ -4,7 +4,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::{
-    DestinationSummary, Family, ForwardingMethod, Protocol, Rates, ServiceKey, Statistics,
+    Destination, DestinationEntry, DestinationSummary, Family, ForwardingMethod, Protocol, Rates,
+    ServiceKey, Statistics, Tunnel, TunnelFlags, TunnelKind,
 };
 
 /// Appends a number, seven bits a byte, the lowest first.
@@ -27,10 +28,6 @@ pub(crate) fn number(packed: &mut &[u8]) -> u64 {
         }
     }
     number
-}
-
-fn number32(packed: &mut &[u8]) -> u32 {
-    number(packed) as u32
 }
 
 fn bytes<const N: usize>(packed: &mut &[u8]) -> [u8; N] {
@@ -158,81 +155,132 @@ fn counters(statistics: &mut Statistics) -> [&mut u64; 10] {
     ]
 }
 
-// What is special about a destination.
-const IPV6: u8 = 1;
-const ANOTHER_PORT: u8 = 2;
-const ANOTHER_METHOD: u8 = 4;
-const ANOTHER_WEIGHT: u8 = 8;
-const ACTIVE: u8 = 16;
-const INACTIVE: u8 = 32;
-
-/// What a destination has in common with the one before it.
-#[derive(Clone, Copy)]
-struct Common {
-    port: u16,
-    method: ForwardingMethod,
-    weight: u32,
+/// The numbers of a row, of which the first so many are often those of the row before it, and the
+/// others often 0.
+struct Common<const N: usize> {
+    usual: [u64; N],
+    kept: usize,
 }
 
-/// What the first destination is compared with.
-const COMMON: Common = Common { port: 0, method: ForwardingMethod::MASQUERADE, weight: 1 };
+impl<const N: usize> Common<N> {
+    /// What the first row is compared with: weight 1, and [`ForwardingMethod::MASQUERADE`] is 0.
+    fn new(kept: usize) -> Self {
+        let mut usual = [0; N];
+        usual[WEIGHT] = 1;
+        Self { usual, kept }
+    }
 
-/// Appends destinations, their number first.
-pub(crate) fn push_destinations(packed: &mut Vec<u8>, destinations: &[DestinationSummary]) {
+    /// Appends a row: which numbers are unusual, the address, and those numbers.
+    fn push(&mut self, packed: &mut Vec<u8>, ip: IpAddr, numbers: [u64; N]) {
+        let unusual = |index: usize| numbers[index] != self.usual[index];
+        let bits = (0..N).rev().fold(0, |bits, index| bits << 1 | u64::from(unusual(index)));
+        push_number(packed, bits << 1 | u64::from(ip.is_ipv6()));
+        push_address(packed, ip);
+        for index in (0..N).filter(|&index| unusual(index)) {
+            push_number(packed, numbers[index]);
+        }
+        self.usual[..self.kept].copy_from_slice(&numbers[..self.kept]);
+    }
+
+    /// Takes a row.
+    fn take(&mut self, packed: &mut &[u8]) -> (IpAddr, [u64; N]) {
+        let bits = number(packed);
+        let ip = address(packed, if bits & 1 == 0 { Family::Ipv4 } else { Family::Ipv6 });
+        let mut numbers = self.usual;
+        for (index, value) in numbers.iter_mut().enumerate() {
+            if bits >> (index + 1) & 1 != 0 {
+                *value = number(packed);
+            }
+        }
+        self.usual[..self.kept].copy_from_slice(&numbers[..self.kept]);
+        (ip, numbers)
+    }
+}
+
+/// The place of the weight among the numbers of a row.
+const WEIGHT: usize = 2;
+
+/// Appends the plain columns of destinations, their number first.
+pub(crate) fn push_summaries(packed: &mut Vec<u8>, destinations: &[DestinationSummary]) {
     push_number(packed, destinations.len() as u64);
-    let mut common = COMMON;
+    let mut common = Common::<5>::new(3);
     for destination in destinations {
         let DestinationSummary { address, method, weight, .. } = *destination;
         let DestinationSummary { active_connections, inactive_connections, .. } = *destination;
-        let port = address.port();
-        let flag = |is_set, flag| if is_set { flag } else { 0 };
-        packed.push(
-            flag(address.is_ipv6(), IPV6)
-                | flag(port != common.port, ANOTHER_PORT)
-                | flag(method != common.method, ANOTHER_METHOD)
-                | flag(weight != common.weight, ANOTHER_WEIGHT)
-                | flag(active_connections != 0, ACTIVE)
-                | flag(inactive_connections != 0, INACTIVE),
-        );
-        push_address(packed, address.ip());
-        for (is_written, number) in [
-            (port != common.port, port.into()),
-            (method != common.method, method.0),
-            (weight != common.weight, weight),
-            (active_connections != 0, active_connections),
-            (inactive_connections != 0, inactive_connections),
-        ] {
-            if is_written {
-                push_number(packed, number.into());
-            }
+        let numbers = [method.0, weight, active_connections, inactive_connections].map(u64::from);
+        let [method, weight, active, inactive] = numbers;
+        let row = [address.port().into(), method, weight, active, inactive];
+        common.push(packed, address.ip(), row);
+    }
+}
+
+/// Takes the plain columns of destinations.
+pub(crate) fn summaries(packed: &mut &[u8]) -> Vec<DestinationSummary> {
+    let count = number(packed);
+    let mut common = Common::<5>::new(3);
+    let mut summary = |_| {
+        let (ip, [port, method, weight, active, inactive]) = common.take(packed);
+        DestinationSummary {
+            address: SocketAddr::new(ip, port as u16),
+            method: ForwardingMethod(method as u32),
+            weight: weight as u32,
+            active_connections: active as u32,
+            inactive_connections: inactive as u32,
         }
-        common = Common { port, method, weight };
+    };
+    (0..count).map(&mut summary).collect()
+}
+
+/// Appends destinations, their number first.
+pub(crate) fn push_destinations(packed: &mut Vec<u8>, destinations: &[DestinationEntry]) {
+    push_number(packed, destinations.len() as u64);
+    let mut common = Common::<11>::new(8);
+    for entry in destinations {
+        let Destination { address, method, tunnel, weight, .. } = entry.destination;
+        let row = [
+            address.port().into(),
+            method.0.into(),
+            weight.into(),
+            entry.destination.upper_threshold.into(),
+            entry.destination.lower_threshold.into(),
+            tunnel.kind.0.into(),
+            tunnel.port.into(),
+            tunnel.flags.bits().into(),
+            entry.active_connections.into(),
+            entry.inactive_connections.into(),
+            entry.persistent_connections.into(),
+        ];
+        common.push(packed, address.ip(), row);
+        push_statistics(packed, &entry.statistics);
     }
 }
 
 /// Takes destinations.
-pub(crate) fn destinations(packed: &mut &[u8]) -> Vec<DestinationSummary> {
+pub(crate) fn destinations(packed: &mut &[u8]) -> Vec<DestinationEntry> {
     let count = number(packed);
-    let mut common = COMMON;
+    let mut common = Common::<11>::new(8);
     let mut destination = |_| {
-        let [flags] = bytes(packed);
-        let has = |flag| flags & flag != 0;
-        let ip = address(packed, if has(IPV6) { Family::Ipv6 } else { Family::Ipv4 });
-        if has(ANOTHER_PORT) {
-            common.port = number(packed) as u16;
-        }
-        if has(ANOTHER_METHOD) {
-            common.method = ForwardingMethod(number32(packed));
-        }
-        if has(ANOTHER_WEIGHT) {
-            common.weight = number32(packed);
-        }
-        DestinationSummary {
-            address: SocketAddr::new(ip, common.port),
-            method: common.method,
-            weight: common.weight,
-            active_connections: if has(ACTIVE) { number32(packed) } else { 0 },
-            inactive_connections: if has(INACTIVE) { number32(packed) } else { 0 },
+        let (ip, row) = common.take(packed);
+        let [port, method, weight, upper, lower, kind, tunnel_port, flags, ..] = row;
+        let [.., active, inactive, persistent] = row;
+        let destination = Destination {
+            address: SocketAddr::new(ip, port as u16),
+            method: ForwardingMethod(method as u32),
+            tunnel: Tunnel {
+                kind: TunnelKind(kind as u8),
+                port: tunnel_port as u16,
+                flags: TunnelFlags::from_bits_retain(flags as u16),
+            },
+            weight: weight as u32,
+            upper_threshold: upper as u32,
+            lower_threshold: lower as u32,
+        };
+        DestinationEntry {
+            destination,
+            active_connections: active as u32,
+            inactive_connections: inactive as u32,
+            persistent_connections: persistent as u32,
+            statistics: statistics(packed),
         }
     };
     (0..count).map(&mut destination).collect()
@@ -268,6 +316,50 @@ mod tests {
         packed
     }
 
+    fn any_statistics() -> impl Strategy<Value = Statistics> {
+        prop::array::uniform10(prop_oneof![Just(0), any::<u64>()]).prop_map(|values| {
+            let mut statistics = Statistics::default();
+            for (counter, value) in counters(&mut statistics).into_iter().zip(values) {
+                *counter = value;
+            }
+            statistics
+        })
+    }
+
+    fn any_destination() -> impl Strategy<Value = DestinationEntry> {
+        let number = || prop_oneof![0..3_u32, any::<u32>()];
+        let tunnel = (0..4_u8, prop_oneof![Just(0), any::<u16>()], any::<u16>());
+        let tunnel = tunnel.prop_map(|(kind, port, flags)| Tunnel {
+            kind: TunnelKind(kind),
+            port,
+            flags: TunnelFlags::from_bits_retain(flags),
+        });
+        let destination = (any_address(), 0..5_u32, tunnel, number(), number(), number());
+        let connections = (number(), number(), number());
+        (destination, connections, any_statistics()).prop_map(
+            |(
+                (address, method, tunnel, weight, upper, lower),
+                (active, inactive, persistent),
+                statistics,
+            )| {
+                let destination = Destination {
+                    tunnel,
+                    weight,
+                    upper_threshold: upper,
+                    lower_threshold: lower,
+                    ..Destination::new(address, ForwardingMethod(method))
+                };
+                DestinationEntry {
+                    destination,
+                    active_connections: active,
+                    inactive_connections: inactive,
+                    persistent_connections: persistent,
+                    statistics,
+                }
+            },
+        )
+    }
+
     proptest! {
         #[test]
         fn keys_come_back_and_compare_as_their_bytes(one in any_key(), other in any_key()) {
@@ -286,18 +378,23 @@ mod tests {
         }
 
         #[test]
-        fn counters_come_back(values in prop::array::uniform10(prop_oneof![Just(0), any::<u64>()])) {
-            let mut sent = Statistics::default();
-            for (counter, value) in counters(&mut sent).into_iter().zip(values) {
-                *counter = value;
-            }
+        fn counters_come_back(sent in any_statistics()) {
             let mut packed = Vec::new();
             push_statistics(&mut packed, &sent);
             prop_assert_eq!(statistics(&mut &packed[..]), sent);
         }
 
         #[test]
-        fn destinations_come_back(
+        fn destinations_come_back(sent in prop::collection::vec(any_destination(), 0..12)) {
+            let mut packed = Vec::new();
+            push_destinations(&mut packed, &sent);
+            let mut rest = &packed[..];
+            prop_assert_eq!(destinations(&mut rest), sent);
+            prop_assert!(rest.is_empty());
+        }
+
+        #[test]
+        fn summaries_come_back(
             rows in prop::collection::vec((any_address(), 0..5_u32, 0..3_u32, 0..3_u32, any::<u32>()), 0..12)
         ) {
             let sent: Vec<_> = rows
@@ -310,9 +407,9 @@ mod tests {
                 })
                 .collect();
             let mut packed = Vec::new();
-            push_destinations(&mut packed, &sent);
+            push_summaries(&mut packed, &sent);
             let mut rest = &packed[..];
-            prop_assert_eq!(destinations(&mut rest), sent);
+            prop_assert_eq!(summaries(&mut rest), sent);
             prop_assert!(rest.is_empty());
         }
     }
@@ -332,8 +429,18 @@ mod tests {
             inactive_connections: 0,
         };
         packed.clear();
-        push_destinations(&mut packed, &[row; 10]);
+        push_summaries(&mut packed, &[row; 10]);
         assert_eq!(packed.len(), 1 + 1 + 10 * 5);
+        let entry = DestinationEntry {
+            destination: Destination::new(row.address, row.method),
+            active_connections: 0,
+            inactive_connections: 0,
+            persistent_connections: 0,
+            statistics: Statistics::default(),
+        };
+        packed.clear();
+        push_destinations(&mut packed, &[entry; 10]);
+        assert_eq!(packed.len(), 1 + 1 + 10 * 6);
     }
 
     #[test]

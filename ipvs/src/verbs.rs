@@ -15,7 +15,7 @@ use crate::uapi::*;
 use crate::wire;
 use crate::{
     Daemon, Destination, DestinationEntry, DestinationPatch, Info, Overview, PlainTable, Role,
-    Service, ServiceEntry, ServiceFlags, ServiceKey, ServiceList, ServicePatch, ServiceTable,
+    Service, ServiceEntry, ServiceFlags, ServiceKey, ServicePatch, ServiceTable, TableList,
     Timeouts,
 };
 
@@ -149,17 +149,6 @@ impl<T: Transport> Verbs<T> {
         self.read(Request::ReadService(*key), message, read_service).await
     }
 
-    pub(crate) async fn service_list(&mut self) -> Result<ServiceList> {
-        let mut services = ServiceList::default();
-        let message = self.message(IPVS_CMD_GET_SERVICE);
-        self.each(Request::ListServices, message, |reply| {
-            services.push(read_service(reply)?);
-            Ok(())
-        })
-        .await?;
-        Ok(services)
-    }
-
     pub(crate) async fn destinations(&mut self, key: &ServiceKey) -> Result<Vec<DestinationEntry>> {
         let mut destinations = Vec::new();
         self.destinations_into(key, &mut destinations).await?;
@@ -244,6 +233,22 @@ impl<T: Transport> Verbs<T> {
             table.push(ServiceTable { service, destinations });
         }
         Ok(table)
+    }
+
+    pub(crate) async fn table_list(&mut self) -> Result<TableList> {
+        let mut services = TableList::default();
+        let message = self.message(IPVS_CMD_GET_SERVICE);
+        self.each(Request::ListServices, message, |reply| {
+            services.push(read_service(reply)?, &[]);
+            Ok(())
+        })
+        .await?;
+        let (mut list, mut destinations) = (TableList::default(), Vec::new());
+        for ServiceTable { service, .. } in services.iter() {
+            self.destinations_into(&service.service.key, &mut destinations).await?;
+            list.push(service, &destinations);
+        }
+        Ok(list)
     }
 
     /// `plain` is what /proc shows, if it can be read.

@@ -101,7 +101,7 @@ fn services_of_every_kind(ctx: &Context) -> Outcome {
         ctx.equal("read alone", service, &client.service(&service.key)?.service);
     }
     let listed: HashSet<_> = client.services()?.into_iter().map(|entry| entry.service).collect();
-    let packed: HashSet<_> = client.service_list()?.iter().map(|entry| entry.service).collect();
+    let packed: HashSet<_> = client.table_list()?.iter().map(|row| row.service.service).collect();
     ctx.check("the list in little memory is the same", packed == listed);
     ctx.equal("listed", &wanted.iter().cloned().collect(), &listed);
     client.delete_service(&wanted[0].key)?;

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::net::SocketAddr;
 
 use clap::ValueEnum;
-use ipvs::{DestinationEntry, DestinationSummary, ServiceEntry, ServiceList, Statistics};
+use ipvs::{DestinationEntry, DestinationSummary, ServiceEntry, Statistics};
 
 /// What services, and the destinations of each, are sorted by. Addresses, ports and marks are
 /// compared as numbers, smallest first; all else is largest first.
@@ -71,15 +71,6 @@ impl SortKey {
         });
     }
 
-    /// Sorts services by what they have themselves.
-    pub(crate) fn sort_services(self, services: &mut ServiceList) {
-        match self {
-            Self::None => {}
-            Self::Address => services.sort(),
-            _ => services.sort_by_key(|key, statistics| (Reverse(self.counter(&statistics)), key)),
-        }
-    }
-
     /// Sorts the destinations of a service.
     pub(crate) fn sort_destinations<D: Row>(self, destinations: &mut [D]) {
         match self {
@@ -104,7 +95,8 @@ impl SortKey {
             .unwrap_or_else(|| destinations.iter().map(|row| row.amount(self)).sum())
     }
 
-    fn counter(self, statistics: &Statistics) -> Option<u64> {
+    /// What a service has of it itself.
+    pub(crate) fn counter(self, statistics: &Statistics) -> Option<u64> {
         let Statistics { rates, .. } = statistics;
         Some(match self {
             Self::Conns => statistics.connections,

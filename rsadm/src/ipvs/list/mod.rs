@@ -1,10 +1,11 @@
 //! `rsadm ipvs list`.
 
+use std::cmp::Reverse;
 use std::io::Write;
 
 use ipvs::{
     Client, DestinationEntry, DestinationSummary, Info, Overview, ServiceEntry, ServiceKey,
-    ServiceList, ServiceOverview, Statistics,
+    ServiceOverview, ServiceTable, Statistics,
 };
 
 use node::Balancer;
@@ -78,7 +79,7 @@ pub(crate) fn saved(
 /// Lists the plain columns.
 fn summaries(arguments: &List, format: Format, out: &mut impl Write) -> Result<()> {
     let wanted = arguments.service.as_ref();
-    let reading = if wanted.is_none() && arguments.is_streamed(format) {
+    let reading = if arguments.is_streamed(format) {
         match overview() {
             Ok((info, overview)) => return show(arguments, info, overview, out),
             Err(refusal) => Err(refusal),
@@ -129,24 +130,21 @@ fn present<D: Row>(
     items.finish()
 }
 
-/// Lists services as they are read, one dump of destinations each: as fast as the kernel tells
-/// them, in the memory of one service.
+/// Lists services that are sorted by what they have themselves, one dump of destinations each.
 fn stream(arguments: &List, out: &mut impl Write) -> Result<()> {
     let mut client = connect()?;
-    let (info, mut services) = if let Some(key) = &arguments.service {
-        (None, ServiceList::from_iter([client.service(key)?]))
-    } else {
-        let services = client.service_list()?;
-        (Some(client.info()?), services)
-    };
-    arguments.sort.sort_services(&mut services);
+    let mut table = client.table_list()?;
+    let info = client.info()?;
+    match arguments.sort {
+        SortKey::None => {}
+        SortKey::Address => table.sort(),
+        sort => table.sort_by_key(|key, statistics| (Reverse(sort.counter(&statistics)), key)),
+    }
     let mut listing = render::Classic::new(arguments, arguments.columns());
-    listing.titles(info.as_ref(), out)?;
-    let mut destinations = Vec::new();
-    for entry in services.iter() {
-        client.destinations_into(&entry.service.key, &mut destinations)?;
+    listing.titles(Some(&info), out)?;
+    for ServiceTable { service, mut destinations } in table.iter() {
         arguments.sort.sort_destinations(&mut destinations);
-        listing.service(&entry, &destinations, out)?;
+        listing.service(&service, &destinations, out)?;
     }
     Ok(())
 }
@@ -217,9 +215,10 @@ impl List {
             && (Structure::of(format).is_some() || self.columns() == Columns::Plain)
     }
 
-    /// Whether the order of services is known before their destinations are.
+    /// Whether it is the whole table, in an order that does not depend on the destinations.
     fn is_streamed(&self, format: Format) -> bool {
-        matches!(format, Format::Classic) && self.sort.is_of_services()
+        let sorted = self.sort.is_of_services();
+        self.service.is_none() && matches!(format, Format::Classic) && sorted
     }
 
     fn names(&self) -> Names {
