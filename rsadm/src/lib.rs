@@ -16,6 +16,7 @@ mod failure;
 pub mod ipvs;
 mod links;
 mod namespace;
+mod netns;
 mod output;
 pub mod personality;
 mod script;

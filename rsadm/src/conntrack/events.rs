@@ -7,7 +7,6 @@ use conntrack::{Event, EventKind, Filter, Flow, Groups, Origin, Subscription};
 use serde::Serialize;
 
 use super::arguments::{EventName, Events};
-use super::netns::{self, Netns};
 use super::say;
 use super::show::{namespace, text_format};
 use super::view::FlowView;
@@ -15,6 +14,7 @@ use crate::classic::Line;
 use crate::classic::conntrack::{Format as TextFormat, text};
 use crate::cli::{Detail, Format};
 use crate::failure::{Failure, Result};
+use crate::netns::{self, Netns};
 use crate::output::{Form, Items, Structure};
 use crate::signals::{Signals, Wake};
 

@@ -16,7 +16,6 @@ mod hint;
 mod labels;
 mod list;
 mod load;
-mod netns;
 mod save;
 pub mod script;
 mod service;

@@ -94,6 +94,9 @@ pub(crate) struct List {
     /// Order of services, and of destinations within a service
     #[arg(long, value_name = "KEY", default_value = "address")]
     pub(crate) sort: SortKey,
+    /// List those of the current network namespace and of all that `ip netns` has named
+    #[arg(long, conflicts_with = "service")]
+    pub(crate) all_netns: bool,
 }
 
 /// `rsadm ipvs connections`

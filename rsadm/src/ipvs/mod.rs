@@ -29,7 +29,7 @@ use crate::snapshot;
 use arguments::{Daemons, Ipvs, Timeouts};
 
 /// Runs `rsadm ipvs VERB`.
-pub(crate) fn run(verb: Ipvs, format: Option<Format>, out: &mut impl Write) -> Result<()> {
+pub(crate) fn run(verb: Ipvs, format: Option<Format>, out: &mut (impl Write + Send)) -> Result<()> {
     match verb {
         Ipvs::List(Deferred(arguments)) => list::run(&arguments, format.unwrap_or_default(), out),
         Ipvs::Connections(Deferred(arguments)) => {

@@ -246,6 +246,7 @@ pub(crate) fn namespaces(ctx: &Context) -> Outcome {
     let saved = ctx.capture(rsadm().args(["--netns", "blue", "ipvs", "save"]))?;
     same(ctx, "saved there", "-A -t 10.0.0.1:80 -s rr\n", saved.out());
     same(ctx, "connections there", 2, out(ctx, "--netns blue ipvs connections")?.lines().count());
+    all_namespaces(ctx)?;
     fails(
         ctx,
         "--netns /etc/passwd ipvs list",
@@ -253,4 +254,25 @@ pub(crate) fn namespaces(ctx: &Context) -> Outcome {
         "rsadm: cannot enter network namespace /etc/passwd: Invalid argument (os error 22)\n  \
          hint: that file is no network namespace\n",
     )
+}
+
+/// What `--all-netns` lists is what each namespace lists.
+fn all_namespaces(ctx: &Context) -> Outcome {
+    for options in ["-n", "-n --stats", "-n --sort weight", "-n -o table"] {
+        let here = out(ctx, &format!("ipvs list {options}"))?;
+        let blue = out(ctx, &format!("--netns blue ipvs list {options}"))?;
+        let both = format!("Current network namespace\n{here}\nNetwork namespace blue\n{blue}");
+        same(ctx, options, both, out(ctx, &format!("ipvs list --all-netns {options}"))?);
+    }
+    let seen_there = out(ctx, "--netns blue ipvs list --all-netns")?;
+    let first = seen_there.lines().next().map(str::to_owned);
+    same(ctx, "the current one has its name", Some("Network namespace blue".to_owned()), first);
+    let document = crate::listing::json(ctx, "ipvs list --all-netns -o json")?;
+    let services = document.as_array().into_iter().flatten();
+    let services: Vec<_> =
+        services.map(|row| (row["netns"].as_str(), row["service"].as_str())).collect();
+    let expected =
+        vec![(Some(""), Some("tcp://10.0.0.2:80")), (Some("blue"), Some("tcp://10.0.0.1:80"))];
+    same(ctx, "for programs", expected, services);
+    Ok(())
 }

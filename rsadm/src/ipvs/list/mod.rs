@@ -16,6 +16,8 @@ use super::sort::{Row, SortKey};
 use crate::classic::ipvsadm::{Columns, Names};
 use crate::cli::Format;
 use crate::failure::{Failure, Result};
+use crate::namespace;
+use crate::netns::{self, Netns};
 use crate::output::{Items, Structure};
 
 mod plain;
@@ -33,7 +35,38 @@ struct Reading<D> {
 }
 
 /// Lists services.
-pub(crate) fn run(arguments: &List, format: Format, out: &mut impl Write) -> Result<()> {
+pub(crate) fn run(arguments: &List, format: Format, out: &mut (impl Write + Send)) -> Result<()> {
+    if arguments.all_netns {
+        everywhere(arguments, format, out)
+    } else {
+        here(arguments, format, out)
+    }
+}
+
+/// Lists services of the current network namespace and of those that have names.
+fn everywhere(arguments: &List, format: Format, out: &mut (impl Write + Send)) -> Result<()> {
+    let places = netns::all()?;
+    let Some(structure) = Structure::of(format) else {
+        for (index, Netns { name, namespace }) in places.iter().enumerate() {
+            let line = if index == 0 { "" } else { "\n" };
+            match name.as_str() {
+                "" => writeln!(out, "{line}Current network namespace")?,
+                name => writeln!(out, "{line}Network namespace {name}")?,
+            }
+            let listed = namespace.run(|| here(arguments, format, out));
+            listed.map_err(|error| namespace::failure(&error))??;
+        }
+        return Ok(());
+    };
+    let mut items = Items::new(out, structure);
+    for Netns { name, namespace } in &places {
+        let reading = namespace.run(|| table(None)).map_err(|error| namespace::failure(&error))?;
+        push(arguments, reading?, Some(name), &mut items)?;
+    }
+    items.finish()
+}
+
+fn here(arguments: &List, format: Format, out: &mut impl Write) -> Result<()> {
     if arguments.is_plain(format) {
         return summaries(arguments, format, out);
     }
@@ -114,8 +147,8 @@ fn present<D: Row>(
     mut reading: Reading<D>,
     out: &mut impl Write,
 ) -> Result<()> {
-    arguments.sort.sort(&mut reading.rows);
     let Some(structure) = Structure::of(format) else {
+        arguments.sort.sort(&mut reading.rows);
         let columns = arguments.columns();
         let written = match format {
             Format::Table => render::table(arguments, columns, &reading, out),
@@ -124,10 +157,22 @@ fn present<D: Row>(
         return written.map_err(Failure::from);
     };
     let mut items = Items::new(out, structure);
-    for (entry, destinations) in &reading.rows {
-        items.push(&view::Service::new(entry, destinations))?;
-    }
+    push(arguments, reading, None, &mut items)?;
     items.finish()
+}
+
+/// Shows services to programs; `netns` is where they are, if that is to be told.
+fn push<D: Row, W: Write>(
+    arguments: &List,
+    mut reading: Reading<D>,
+    netns: Option<&str>,
+    items: &mut Items<'_, W>,
+) -> Result<()> {
+    arguments.sort.sort(&mut reading.rows);
+    for (entry, destinations) in &reading.rows {
+        items.push(&view::Service::new(netns, entry, destinations))?;
+    }
+    Ok(())
 }
 
 /// Lists services that are sorted by what they have themselves, one dump of destinations each.

@@ -11,6 +11,8 @@ use crate::ipvs::values;
 /// A service. Fields that the plain table lacks are absent where only that can be read.
 #[derive(Serialize)]
 pub(super) struct Service<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    netns: Option<&'a str>,
     #[serde(rename = "service")]
     key: Text<ServiceKey>,
     #[serde(flatten)]
@@ -120,10 +122,16 @@ impl<T: std::fmt::Display> Serialize for Text<T> {
 }
 
 impl<'a> Service<'a> {
-    /// A service and its destinations; all details or none, by what was read of them.
-    pub(super) fn new<D: Row>(entry: &'a ServiceEntry, destinations: &'a [D]) -> Self {
+    /// A service and its destinations; all details or none, by what was read of them. `netns` is
+    /// where they are, if that is to be told.
+    pub(super) fn new<D: Row>(
+        netns: Option<&'a str>,
+        entry: &'a ServiceEntry,
+        destinations: &'a [D],
+    ) -> Self {
         let service = &entry.service;
         Self {
+            netns,
             key: Text(service.key),
             identity: match service.key {
                 ServiceKey::Address { protocol, address } => Identity::Address {

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use conntrack::Namespace;
+use rsadm_netlink::Namespace;
 
 use crate::failure::{Failure, Result};
 
@@ -14,13 +14,13 @@ const NAMED: &str = "/run/netns";
 
 /// A network namespace and its name, which is empty where the current one has none.
 #[derive(Clone, Debug)]
-pub(super) struct Netns {
-    pub(super) name: String,
-    pub(super) namespace: Namespace,
+pub(crate) struct Netns {
+    pub(crate) name: String,
+    pub(crate) namespace: Namespace,
 }
 
 /// The current namespace, and behind it those with names, in the order of these.
-pub(super) fn all() -> Result<Vec<Netns>> {
+pub(crate) fn all() -> Result<Vec<Netns>> {
     let mut current = Netns { name: String::new(), namespace: Namespace::Current };
     let here = identity(Path::new("/proc/thread-self/ns/net"));
     let mut named = Vec::new();
