@@ -108,9 +108,12 @@ impl<'a> Host<'a> {
         self.network.links.iter().find(|link| link.is_loopback()).map(Link::index)
     }
 
-    /// Whether there is a row of a neighbour or a forwarding entry of the link.
+    /// Whether the address of a neighbour on the link is known. Groups of hosts, which a device greets when
+    /// it comes up, are no neighbours.
     pub(super) fn knows_peers_on(&self, link: u32) -> bool {
-        self.neighbours.iter().any(|((of, _), row)| *of == link && row.mac.is_some())
+        self.neighbours
+            .iter()
+            .any(|((of, address), row)| *of == link && row.mac.is_some() && !address.is_multicast())
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::testing::{self, CNI0, ETH0, FLANNEL, KUBE_IPVS0, SERVICE, WIRES};
 use crate::{Code, Network, Part, Prefix, Route, RouteKind};
 use std::net::IpAddr;
-use vxlan::{Mac, State as Nud, Vni};
+use vxlan::{Mac, Neighbour, State as Nud, Vni};
 
 const TARGET: &str = "tcp://10.243.21.14:8880";
 const NODE: &str = "n120";
@@ -263,6 +263,9 @@ fn faults_of_the_overlays_devices() {
     let bounced = with(|first, _| {
         testing::switch_off(&mut first.network, FLANNEL);
         link(&mut first.network, FLANNEL).base.flags = vxlan::LinkFlags::from_bits_retain(0x1_0043);
+        // It told the routers which groups it listens to.
+        let group = Neighbour::permanent(FLANNEL, ip("ff02::16"), mac("33:33:00:00:00:16"));
+        first.network.neighbours.push(Neighbour { state: Nud::NOARP, ..group });
     });
     let emptied = at("n120", Stage::Route, "flannel.1", Code::VtepEmptied);
     assert_eq!(broken(&bounced, NODE), emptied);
