@@ -13,6 +13,8 @@ mod events;
 mod expectations;
 #[path = "conntrack_tool/harms.rs"]
 mod harms;
+#[path = "conntrack_tool/kernels_own.rs"]
+mod kernels_own;
 #[path = "conntrack_tool/labels.rs"]
 mod labels;
 #[path = "conntrack_tool/listings.rs"]
@@ -21,6 +23,8 @@ mod listings;
 mod load;
 #[path = "conntrack_tool/pair.rs"]
 mod pair;
+#[path = "conntrack_tool/synthetic.rs"]
+mod synthetic;
 #[path = "conntrack_tool/tables.rs"]
 mod tables;
 #[path = "conntrack_tool/usage.rs"]
@@ -58,6 +62,13 @@ fn main() -> ExitCode {
         case("conntrack_events_of_traffic", events::of_traffic),
         case("conntrack_events_filtered", events::filtered),
         case("conntrack_events_lost", events::lost),
+        case("conntrack_synthetic_flows", synthetic::flows),
+        case("conntrack_manual_examples", kernels_own::manual),
+        case("conntrack_kernel_zones", kernels_own::zones),
+        case("conntrack_kernel_many_zones", kernels_own::many_zones),
+        case("conntrack_kernel_resize", kernels_own::resize),
+        case("conntrack_kernel_unanswered", kernels_own::unanswered),
+        case("conntrack_kernel_related", kernels_own::related),
         case("conntrack_harms_are_not_done", harms::are_not_done),
         case("conntrack_harms_meant", harms::what_was_meant),
     ])

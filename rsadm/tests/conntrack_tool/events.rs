@@ -1,6 +1,7 @@
 //! Events, while both programs listen.
 
-use std::io::{Read as _, Write as _};
+use std::fs::File;
+use std::io::{Read as _, Seek as _, Write as _};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -10,11 +11,14 @@ use testbed::harness::{Context, Failure, Outcome};
 
 use crate::pair::{Pair, Result, Tool, split};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A program that listens.
 struct Listener {
     child: Child,
+    /// What it says goes into files: nobody reads before it ends, and a pipe holds little.
+    out: File,
+    err: File,
 }
 
 /// What it said until it was told to end.
@@ -29,7 +33,9 @@ impl Listener {
         let before = listening()?;
         let mut command = pair.command(tool);
         command.args(split(line)).stdin(Stdio::null());
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let (out, err) = (tempfile::tempfile()?, tempfile::tempfile()?);
+        command.stdout(out.try_clone()?).stderr(err.try_clone()?);
+        let child = command.spawn()?;
         let end = Instant::now() + PATIENCE;
         while listening()? == before {
             if Instant::now() > end {
@@ -39,7 +45,7 @@ impl Listener {
         }
         // Groups are joined one after the other.
         std::thread::sleep(Duration::from_millis(150));
-        Ok(Self { child })
+        Ok(Self { child, out, err })
     }
 
     fn end(mut self, signal: Signal) -> Result<Heard> {
@@ -50,14 +56,13 @@ impl Listener {
         }
         std::thread::sleep(Duration::from_millis(300));
         kill_process(Pid::from_child(&self.child), signal)?;
+        let status = self.child.wait()?.code();
         let (mut out, mut err) = (String::new(), String::new());
-        if let Some(mut pipe) = self.child.stdout.take() {
-            pipe.read_to_string(&mut out)?;
+        for (file, text) in [(&mut self.out, &mut out), (&mut self.err, &mut err)] {
+            file.rewind()?;
+            file.read_to_string(text)?;
         }
-        if let Some(mut pipe) = self.child.stderr.take() {
-            pipe.read_to_string(&mut err)?;
-        }
-        Ok(Heard { out, err, status: self.child.wait()?.code() })
+        Ok(Heard { out, err, status })
     }
 }
 
@@ -77,7 +82,7 @@ fn listening() -> Result<usize> {
     Ok(waiting()?.len())
 }
 
-fn is_waiting() -> Result<bool> {
+pub(crate) fn is_waiting() -> Result<bool> {
     Ok(waiting()?.iter().any(|bytes| *bytes > 0))
 }
 
@@ -109,7 +114,7 @@ fn plain(text: &str) -> String {
 }
 
 /// Both listen while `happen` makes events; what they heard must be the same.
-fn compare(
+pub(crate) fn compare(
     pair: &mut Pair<'_>,
     line: &str,
     happen: impl FnOnce(&mut Pair<'_>) -> Result<()>,
@@ -120,11 +125,10 @@ fn compare(
     let [reference, ours] = listeners;
     let expected = reference.end(Signal::INT)?;
     let got = ours.end(Signal::INT)?;
-    pair.ctx.equal(
-        &format!("{line}: events"),
-        plain(&expected.out).as_str(),
-        plain(&got.out).as_str(),
-    );
+    let (ours, theirs) = (plain(&got.out), plain(&expected.out));
+    let different = theirs.lines().zip(ours.lines()).find(|(one, other)| one != other);
+    let (theirs, ours) = different.unwrap_or((&theirs, &ours));
+    pair.ctx.equal(&format!("{line}: events"), theirs, ours);
     pair.ctx.equal(&format!("{line}: messages"), &expected.err, &got.err);
     pair.ctx.equal(&format!("{line}: status"), &expected.status, &got.status);
     Ok((expected.out, got.out))
