@@ -8,8 +8,8 @@ use crate::subscription::{RECEIVE_BUFFER, listening};
 use crate::verbs::{Cursor, Flushed, Reading, Verbs};
 use crate::{
     Capabilities, Change, Entry, EntryFilter, EntryQuery, Error, Link, LinkConfig, MulticastEntry,
-    Neighbour, Nexthop, Report, Request, Result, Route, RouterPort, Sync, SyncReport, Verbatim,
-    VniEntry,
+    Neighbour, Nexthop, Plan, Report, Request, Result, Route, RouterPort, Sync, SyncReport,
+    Verbatim, VniEntry,
 };
 
 /// How to open a client.
@@ -348,20 +348,20 @@ verbs! {
     /// ```no_run
     /// # let mut client = vxlan::Client::connect()?;
     /// let link = client.link("flannel.1")?.index;
-    /// println!("{} changes", client.plan_sync(&vxlan::Sync::new(link, Vec::new()))?.len());
+    /// println!("{} changes", client.plan_sync(vxlan::Sync::new(link, Vec::new()))?.len());
     /// # Ok::<(), vxlan::Error>(())
     /// ```
-    plan_sync(sync: &Sync) -> Vec<Change>;
+    plan_sync(sync: Sync) -> Plan;
 
     /// Makes the entries of a VXLAN device what they are to be, with the smallest change.
     ///
     /// ```no_run
     /// # let mut client = vxlan::Client::connect()?;
     /// let link = client.link("flannel.1")?.index;
-    /// println!("{} changed", client.sync(&vxlan::Sync::new(link, Vec::new()))?.applied);
+    /// println!("{} changed", client.sync(vxlan::Sync::new(link, Vec::new()))?.applied);
     /// # Ok::<(), vxlan::Error>(())
     /// ```
-    sync(sync: &Sync) -> SyncReport;
+    sync(sync: Sync) -> SyncReport;
 
     /// Neighbours of a link, or of all: those of IPv4 first.
     ///

@@ -71,7 +71,7 @@ pub fn verbs(kernel: impl Fn() -> FakeKernel + Send + std::marker::Sync + 'stati
                 assert_eq!(report.applied + others + report.unsent.len(), 2, "{report:?}");
             }
         }
-        6 => drop(now(verbs.sync(&Sync::new(7, vec![entry])))),
+        6 => drop(now(verbs.sync(Sync::new(7, vec![entry])))),
         7 => drop(now(verbs.links())),
         8 => drop(now(verbs.multicast(Some(7)))),
         _ => drop(now(verbs.probe(Some(7)))),

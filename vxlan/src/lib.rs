@@ -81,7 +81,7 @@ pub use route::Route;
 pub use rsadm_netlink::Namespace;
 pub use state::{CacheTimes, ExtendedFlags, Flags, State};
 pub use subscription::{Events, Groups, Subscription};
-pub use sync::{Sync, SyncReport};
+pub use sync::{Plan, Sync, SyncReport};
 pub use verbatim::{Flush, Verbatim};
 pub use verbs::{Flushed, Reading};
 pub use vni::{ParseVniError, Vni};

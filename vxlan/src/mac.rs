@@ -59,17 +59,27 @@ impl FromStr for Mac {
     fn from_str(text: &str) -> Result<Self, ParseMacError> {
         let error = || ParseMacError(text.into());
         let mut bytes = [0; 6];
-        let mut parts = text.split(':');
-        for byte in &mut bytes {
-            let part = parts.next().ok_or_else(error)?;
-            let digits = part.bytes().all(|digit| digit.is_ascii_hexdigit());
-            if !digits || !(1..=2).contains(&part.len()) {
-                return Err(error());
+        let mut rest = text.as_bytes();
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            if index > 0 {
+                rest = rest.strip_prefix(b":").ok_or_else(error)?;
             }
-            *byte = u8::from_str_radix(part, 16).map_err(|_| error())?;
+            // One digit or two.
+            let (first, behind) = digit(rest).ok_or_else(error)?;
+            (*byte, rest) = match digit(behind) {
+                Some((second, behind)) => (first << 4 | second, behind),
+                None => (first, behind),
+            };
         }
-        if parts.next().is_some() { Err(error()) } else { Ok(Self(bytes)) }
+        if rest.is_empty() { Ok(Self(bytes)) } else { Err(error()) }
     }
+}
+
+/// A digit in hexadecimal, and what is behind it.
+fn digit(text: &[u8]) -> Option<(u8, &[u8])> {
+    let (digit, rest) = text.split_first()?;
+    let value = char::from(*digit).to_digit(16)?;
+    Some((value as u8, rest))
 }
 
 impl From<Mac> for String {

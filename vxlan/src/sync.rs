@@ -1,9 +1,13 @@
 //! The smallest change that makes a device's entries what they are to be.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::{mem, vec};
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry as Slot;
 
 use crate::entry::Defaults;
-use crate::{Change, Entry, EntryFilter, EntryKey, Flags, Report, State};
+use crate::{Change, Entry, EntryFilter, Flags, Report, State};
 
 /// What the entries of a VXLAN device are to be.
 ///
@@ -12,7 +16,7 @@ use crate::{Change, Entry, EntryFilter, EntryKey, Flags, Report, State};
 /// let mut client = Client::connect()?;
 /// let link = client.link("flannel.1")?.index;
 /// let peer = Entry::to(link, "ee:d6:38:55:d5:c7".parse()?, "172.16.20.121".parse()?);
-/// let report = client.sync(&Sync::new(link, vec![peer]))?;
+/// let report = client.sync(Sync::new(link, vec![peer]))?;
 /// println!("{} changes", report.applied);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -41,43 +45,80 @@ impl Sync {
     /// What to change of the entries that are. `group` says whether the device's default entry is
     /// the device's own (its [`group`](crate::Settings::group)), which is left alone.
     pub(crate) fn plan(
-        &self,
+        self,
         current: &[Entry],
         defaults: Defaults,
         external: bool,
         group: Option<std::net::IpAddr>,
-    ) -> Vec<Change> {
-        let normal = |entry: &Entry| normal(entry, self.link, defaults, external);
-        let mut wanted: HashMap<EntryKey, usize> = HashMap::with_capacity(self.desired.len());
-        let mut desired: Vec<Option<Entry>> = Vec::with_capacity(self.desired.len());
-        for entry in self.desired.iter().map(normal) {
-            // The last word on an address counts.
-            if let Some(earlier) = wanted.insert(entry.key(), desired.len()) {
-                desired[earlier] = None;
-            }
-            desired.push(Some(entry));
+    ) -> Plan {
+        let Self { link, mut desired, owned } = self;
+        for entry in &mut desired {
+            *entry = normal(entry, link, defaults, external);
         }
-        let (mut changes, mut deletions) = (Vec::new(), Vec::new());
-        for is in current.iter().filter(|is| is.master.is_none() && is.link == self.link) {
-            let is = &normal(is);
-            match wanted.get(&is.key()).and_then(|&position| desired[position].take()) {
-                Some(entry) => change(is, entry, &mut changes),
-                None if self.owned.matches(is, defaults) && !is_devices_own(is, group) => {
-                    deletions.push(Change::Delete(*is));
+        let hasher = RandomState::new();
+        // Positions alone: with the keys beside them, memory would be most of what planning costs.
+        let mut wanted: HashTable<usize> = HashTable::with_capacity(desired.len());
+        let mut missing = vec![true; desired.len()];
+        let hash = |entry: &Entry| hasher.hash_one(entry.key());
+        for (at, entry) in desired.iter().enumerate() {
+            let key = entry.key();
+            let is_same = |at: &usize| desired[*at].key() == key;
+            match wanted.entry(hash(entry), is_same, |at| hash(&desired[*at])) {
+                // The last word on an address counts.
+                Slot::Occupied(mut earlier) => missing[mem::replace(earlier.get_mut(), at)] = false,
+                Slot::Vacant(slot) => _ = slot.insert(at),
+            }
+        }
+        let (mut changes, mut first) = (Vec::new(), Vec::new());
+        for is in current.iter().filter(|is| is.master.is_none() && is.link == link) {
+            let is = &normal(is, link, defaults, external);
+            let key = is.key();
+            let found = wanted.find(hash(is), |at| desired[*at].key() == key).copied();
+            match found.filter(|at| mem::take(&mut missing[*at])) {
+                Some(at) => change(is, desired[at], &mut changes),
+                None if owned.matches(is, defaults) && !is_devices_own(is, group) => {
+                    first.push(Change::Delete(*is));
                 }
                 None => {}
             }
         }
         // What is there first makes room for what comes, where entries are limited.
-        deletions.extend(changes);
-        deletions.extend(desired.into_iter().flatten().map(|entry| {
-            if entry.mac.floods() && entry.nexthop_group.is_none() {
-                Change::Append(entry)
-            } else {
-                Change::Add(entry)
-            }
-        }));
-        deletions
+        first.extend(changes);
+        let mut missing = missing.into_iter();
+        desired.retain(|_| missing.next().unwrap_or_default());
+        Plan { first: first.into_iter(), added: desired.into_iter() }
+    }
+}
+
+/// The changes that [`Client::sync`](crate::Client::sync) would make, in their order.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Deletions, and then changes of what stays.
+    first: vec::IntoIter<Change>,
+    /// Entries that there are none of yet.
+    added: vec::IntoIter<Entry>,
+}
+
+impl Iterator for Plan {
+    type Item = Change;
+
+    fn next(&mut self) -> Option<Change> {
+        self.first.next().or_else(|| self.added.next().map(addition))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.first.len() + self.added.len();
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Plan {}
+
+fn addition(entry: Entry) -> Change {
+    if entry.mac.floods() && entry.nexthop_group.is_none() {
+        Change::Append(entry)
+    } else {
+        Change::Add(entry)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::uapi::*;
 use crate::view::View;
 use crate::{
     Change, Entry, EntryFilter, EntryQuery, Error, Event, EventKind, Ignored, Link, LinkConfig,
-    MulticastEntry, Neighbour, Nexthop, Reason, Refused, Report, Request, Result, Route,
+    MulticastEntry, Neighbour, Nexthop, Plan, Reason, Refused, Report, Request, Result, Route,
     RouterPort, Sync, SyncReport, Verbatim, VniEntry, wire,
 };
 
@@ -501,15 +501,15 @@ impl<T: Transport> Verbs<T> {
         Ok(())
     }
 
-    pub(crate) async fn plan_sync(&mut self, sync: &Sync) -> Result<Vec<Change>> {
+    pub(crate) async fn plan_sync(&mut self, sync: Sync) -> Result<Plan> {
         let link = self.vxlan(sync.link, Request::ListEntries).await?;
         let current = self.read_entries(&EntryFilter::of(sync.link)).await?;
         let settings = link.vxlan.clone().unwrap_or_default();
         Ok(sync.plan(&current.entries, link.defaults(), link.is_external(), settings.group))
     }
 
-    pub(crate) async fn sync(&mut self, sync: &Sync) -> Result<SyncReport> {
-        let changes = self.plan_sync(sync).await?;
+    pub(crate) async fn sync(&mut self, sync: Sync) -> Result<SyncReport> {
+        let changes: Vec<_> = self.plan_sync(sync).await?.collect();
         let report = self.apply(&changes).await?;
         Ok(SyncReport { changes, report })
     }

@@ -390,10 +390,10 @@ fn nexthop_groups(ctx: &Context) -> Outcome {
     client.replace(&Entry { nexthop_group: Some(11), ..entry })?;
     ctx.equal("replaced", &Some(11), &client.entry(&EntryQuery::new(link, mac(1)))?.nexthop_group);
     let plain = Entry::to(link, mac(1), address("10.0.0.1"));
-    let report = client.sync(&Sync::new(link, vec![plain]))?;
+    let report = client.sync(Sync::new(link, vec![plain]))?;
     ctx.check("sync", report.is_complete());
     ctx.equal("a remote instead of a group", &vec![plain], &read(&mut client, link)?);
-    let report = client.sync(&Sync::new(link, vec![entry]))?;
+    let report = client.sync(Sync::new(link, vec![entry]))?;
     ctx.check("sync back", report.is_complete());
     ctx.equal("and back", &vec![entry], &read(&mut client, link)?);
     let mixed = Entry { nexthop_group: Some(10), ..Entry::to(link, mac(2), address("10.0.0.1")) };
@@ -533,7 +533,7 @@ fn refusals(ctx: &Context) -> Outcome {
     refused("no entry", client.entry(&EntryQuery::new(link, mac(9))), Reason::NotFound)?;
     let error = client.entry(&EntryQuery::new(1, mac(9)));
     ctx.check("not of this kind", error.is_err());
-    let error = client.sync(&Sync::new(1, Vec::new()));
+    let error = client.sync(Sync::new(1, Vec::new()));
     ctx.check("not VXLAN", matches!(error, Err(Error::NotVxlan { .. })));
     let zero = Entry { mac: Mac::ZERO, ..entry(0) };
     client.delete(&entry(2))?;
@@ -592,6 +592,8 @@ fn flushes(ctx: &Context) -> Outcome {
         EntryFilter { port: Some(4789), ..all() },
         EntryFilter { vni: Vni::new(0x01_0203), ..all() },
         EntryFilter { vni: Vni::new(0), ..all() },
+        EntryFilter { nexthop_group: Some(10), ..all() },
+        EntryFilter { source_vni: Vni::new(5), ..all() },
         EntryFilter { mac: Some(mac(1)), ..all() },
         EntryFilter { mac: Some(Mac::ZERO), destination: Some(address("172.16.20.1")), ..all() },
         all(),
@@ -769,9 +771,9 @@ fn sync(ctx: &Context) -> Outcome {
         .collect();
     desired.extend((1..5).map(|last| Entry::to(link, Mac::ZERO, [10, 0, 1, last].into())));
     desired[3].remote.port = Some(8472);
-    let first = client.sync(&Sync::new(link, desired.clone()))?;
+    let first = client.sync(Sync::new(link, desired.clone()))?;
     ctx.equal("all are new", &(1004, true), &(first.changes.len(), first.is_complete()));
-    let second = client.sync(&Sync::new(link, desired.clone()))?;
+    let second = client.sync(Sync::new(link, desired.clone()))?;
     ctx.equal("nothing to do", &0, &second.changes.len());
     let own = read(&mut client, link)?;
     ctx.equal("the device's own remote stays", &1005, &own.len());
@@ -779,13 +781,13 @@ fn sync(ctx: &Context) -> Outcome {
         entry.remote = address("10.9.9.9").into();
     }
     desired.truncate(1002);
-    let third = client.sync(&Sync::new(link, desired.clone()))?;
+    let third = client.sync(Sync::new(link, desired.clone()))?;
     ctx.equal("only what changed", &(12, true), &(third.changes.len(), third.is_complete()));
     let learned =
         Entry { state: State::REACHABLE, ..Entry::to(link, mac(5000), address("10.0.0.7")) };
     client.add(&learned)?;
-    ctx.equal("what was learned stays", &0, &client.plan_sync(&Sync::new(link, desired))?.len());
-    let last = client.sync(&Sync::new(link, Vec::new()))?;
+    ctx.equal("what was learned stays", &0, &client.plan_sync(Sync::new(link, desired))?.len());
+    let last = client.sync(Sync::new(link, Vec::new()))?;
     ctx.equal("away", &(1002, true), &(last.changes.len(), last.is_complete()));
     ctx.equal("left", &2, &read(&mut client, link)?.len());
     Ok(())
@@ -1145,7 +1147,7 @@ fn tokio_has_the_same_verbs(ctx: &Context) -> Outcome {
         ctx.equal("listed", &Some(entry), &entries.next().await?.map(|entry| shown(&entry)));
         drop(entries);
         ctx.equal("read", &1, &assert_send(client.read_entries(&filter)).await?.entries.len());
-        let report = assert_send(client.sync(&Sync::new(link, Vec::new()))).await?;
+        let report = assert_send(client.sync(Sync::new(link, Vec::new()))).await?;
         ctx.equal("sync", &1, &report.applied);
         let mut watch = assert_send(client.watch(&filter)).await?;
         Client::connect()?.add(&entry)?;

@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry as Slot;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use vxlan::{Entry, EntryKey, Flags, Mac, State, Vni};
+use vxlan::{Entry, Flags, Mac, State, Vni};
 
 use crate::script::{Fault, Lines, Problem, Problems, Word, Words};
 use crate::vxlan::values;
@@ -84,7 +87,10 @@ pub fn fuzz(input: &[u8]) -> bool {
 struct Entries {
     list: Vec<Entry>,
     /// The line of each entry.
-    lines: HashMap<EntryKey, usize>,
+    lines: Vec<usize>,
+    /// Where each key is in the list.
+    known: HashTable<usize>,
+    hasher: RandomState,
     problems: Problems,
 }
 
@@ -94,12 +100,21 @@ impl Entries {
     }
 
     fn push(&mut self, line: usize, column: usize, entry: Entry) {
-        if let Some(earlier) = self.lines.insert(entry.key(), line) {
-            let what = if entry.mac.floods() { "this remote" } else { "an entry" };
-            let message = format!("{} has {what} already, by line {earlier}", entry.mac);
-            return self.problem(line, column, message);
+        let (key, hash) = (entry.key(), |entry: &Entry| self.hasher.hash_one(entry.key()));
+        let is_same = |at: &usize| self.list[*at].key() == key;
+        match self.known.entry(hash(&entry), is_same, |at| hash(&self.list[*at])) {
+            Slot::Vacant(slot) => {
+                slot.insert(self.list.len());
+                self.list.push(entry);
+                self.lines.push(line);
+            }
+            Slot::Occupied(slot) => {
+                let earlier = std::mem::replace(&mut self.lines[*slot.get()], line);
+                let what = if entry.mac.floods() { "this remote" } else { "an entry" };
+                let message = format!("{} has {what} already, by line {earlier}", entry.mac);
+                self.problem(line, column, message);
+            }
         }
-        self.list.push(entry);
     }
 }
 
@@ -174,8 +189,11 @@ impl Written<'_> {
 // Lines.
 
 fn lines(input: &[u8], device: &Device, entries: &mut Entries) {
+    // Growing means to hash every key again.
+    entries.known = HashTable::with_capacity(memchr::memchr_iter(b'\n', input).count() + 1);
     let mut lines = Lines::of(input);
-    while let Some(read) = lines.next(|text, words| line(text, words, device)) {
+    let mut places = Vec::new();
+    while let Some(read) = lines.next(|text, words| line(text, words, device, &mut places)) {
         match read {
             Ok((line, (column, entry))) => entries.push(line, column, entry),
             Err(problem) => entries.problems.push(problem),
@@ -183,8 +201,14 @@ fn lines(input: &[u8], device: &Device, entries: &mut Entries) {
     }
 }
 
-/// `[fdb] [add|append|replace] MAC WORDS`, or the line of a listing.
-fn line(text: &str, words: &Words, device: &Device) -> Result<(usize, Entry), Fault> {
+/// `[fdb] [add|append|replace] MAC WORDS`, or the line of a listing. `places` is memory for where
+/// the fields of a line are.
+fn line(
+    text: &str,
+    words: &Words,
+    device: &Device,
+    places: &mut Vec<(&'static str, usize)>,
+) -> Result<(usize, Entry), Fault> {
     let mut rest = words.list().iter().copied().peekable();
     rest.next_if(|word| words.text(text, *word) == "fdb");
     let verb = rest.next_if(|word| {
@@ -201,7 +225,8 @@ fn line(text: &str, words: &Words, device: &Device) -> Result<(usize, Entry), Fa
     };
     let mac = parse_word::<Mac>(words.text(text, first), first)?;
     let mut written = Written { mac: Some(mac), ..Written::default() };
-    let mut places = vec![("mac", first.at())];
+    places.clear();
+    places.push(("mac", first.at()));
     while let Some(word) = rest.next() {
         let key = words.text(text, word);
         let mut value = |name: &'static str| {

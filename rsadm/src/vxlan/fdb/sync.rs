@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::IpAddr;
 
-use vxlan::{Change, Client, Link, Sync};
+use vxlan::{Change, Client, Link, Plan, Sync};
 
 use super::script::{self, Device};
 use crate::failure::Result;
@@ -26,18 +26,18 @@ pub(super) fn run(arguments: &FdbSync, out: &mut impl Write) -> Result<()> {
     let desired = script::parse(&input, &device(&link, &links))
         .map_err(|problems| mistakes(&name, &problems))?;
     let total = desired.len();
-    let changes = client.plan_sync(&Sync::new(link.index, desired))?;
+    let plan = client.plan_sync(Sync::new(link.index, desired))?;
+    let changes = plan.len();
     if arguments.dry_run {
-        for change in &changes {
-            writeln!(out, "{}", line(change, &link.name, &links))?;
+        for change in plan {
+            writeln!(out, "{}", line(&change, &link.name, &links))?;
         }
         out.flush()?;
-        say(&format!("would make {} for {}; nothing was changed", count(&changes), entries(total)));
+        say(&format!("would make {} for {}; nothing was changed", count(changes), entries(total)));
         return Ok(());
     }
-    let outcome = apply(&mut client, &changes)?;
-    outcome.tell(&link.name)?;
-    let made = if changes.is_empty() { "no change".to_owned() } else { count(&changes) };
+    apply(&mut client, plan)?.tell(&link.name)?;
+    let made = if changes == 0 { "no change".to_owned() } else { count(changes) };
     say(&format!("made {made} for {} of {}", entries(total), link.name));
     Ok(())
 }
@@ -55,18 +55,21 @@ fn device(link: &Link, links: &Links) -> Device {
     }
 }
 
-fn count(changes: &[Change]) -> String {
-    match changes.len() {
+fn count(changes: usize) -> String {
+    match changes {
         1 => "1 change".to_owned(),
         count => format!("{count} changes"),
     }
 }
 
-fn apply(client: &mut Client, changes: &[Change]) -> Result<Outcome> {
-    let mut progress = Progress::of(changes.len(), "changes");
+fn apply(client: &mut Client, mut plan: Plan) -> Result<Outcome> {
+    let mut progress = Progress::of(plan.len(), "changes");
     let mut outcome = Outcome::default();
-    for part in changes.chunks(PART) {
-        if outcome.add(client.apply(part)?, part) {
+    let mut part = Vec::with_capacity(PART.min(plan.len()));
+    while plan.len() > 0 {
+        part.clear();
+        part.extend(plan.by_ref().take(PART));
+        if outcome.add(client.apply(&part)?, &part) {
             break;
         }
         progress.add(part.len());
