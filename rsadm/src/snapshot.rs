@@ -134,7 +134,7 @@ pub(crate) fn show(
     match noun {
         Noun::Ipvs(Deferred(verb)) => ipvs::saved(verb, &load(path)?, form.plain()?, out),
         Noun::Conntrack(Deferred(verb)) => conntrack::saved(verb, &load(path)?, form, out),
-        Noun::Vxlan(Deferred(verb)) => vxlan::saved(verb, &load(path)?.network, form.plain()?, out),
+        Noun::Vxlan(Deferred(verb)) => vxlan::saved(verb, &load(path)?, form.plain()?, out),
         Noun::Monitor(_) => Err(lacks("events")),
         _ => Err(Failure::usage("this command does not read from a snapshot")
             .hint("--snapshot goes with listings of ipvs, conntrack and vxlan")),

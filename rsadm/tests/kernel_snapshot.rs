@@ -15,7 +15,7 @@ const RSADM: &str = env!("CARGO_BIN_EXE_rsadm");
 const NODE: &str = "node120";
 
 /// Listings of which each form is compared.
-const LISTINGS: [&str; 22] = [
+const LISTINGS: [&str; 23] = [
     "ipvs list",
     "ipvs list -n",
     "ipvs list -n --stats",
@@ -33,6 +33,7 @@ const LISTINGS: [&str; 22] = [
     "vxlan fdb list --count",
     "vxlan neigh list",
     "vxlan vni list",
+    "vxlan peers",
     "conntrack list",
     "conntrack list --proto tcp",
     "conntrack list --service tcp://10.243.21.14:8880",
@@ -262,6 +263,7 @@ fn refusals(ctx: &Context) -> Outcome {
         "vxlan fdb delete ee:d6:38:55:d5:c7 --dev x",
         "vxlan neigh delete 10.0.0.1 --dev x",
         "vxlan vni delete 7 --dev x",
+        "vxlan mdb flush --dev x",
         "conntrack flush",
         "conntrack delete --proto tcp",
         "conntrack list --zero",
@@ -271,6 +273,7 @@ fn refusals(ctx: &Context) -> Outcome {
     told(&["conntrack", "list"], 1, "does not have its")?;
     told(&["conntrack", "events"], 1, "a snapshot does not have events")?;
     told(&["vxlan", "mdb", "list"], 1, "a snapshot does not have multicast entries")?;
+    told(&["vxlan", "caps"], 1, "a snapshot does not have what the kernel can do")?;
     told(&["completions", "bash"], 2, "does not read from a snapshot")?;
     told(&["--netns", "x", "ipvs", "list"], 2, "--netns")?;
     fs::write("/run/future.json", r#"{"format":"rsadm-snapshot","version":7,"snapshot":{}}"#)?;

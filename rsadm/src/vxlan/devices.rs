@@ -1,10 +1,13 @@
 //! Links by the names that options give them.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
-use node::Network;
+use node::{Network, Query, Refusal, Router, Snapshot};
+use rustix::io::Errno;
 use vxlan::{
-    Client, Defaults, Entry, EntryFilter, Error, Link, Neighbour, Refused, Request, Route, VniEntry,
+    Client, Defaults, Entry, EntryFilter, Error, Link, Neighbour, Nexthop, Refused, Request, Route,
+    VniEntry,
 };
 
 use super::hint;
@@ -18,7 +21,12 @@ pub(super) trait Tables {
     /// Entries that a filter matches, and whether none is missing.
     fn entries(&mut self, filter: &EntryFilter) -> vxlan::Result<(Vec<Entry>, bool)>;
     fn neighbours(&mut self, link: Option<u32>) -> vxlan::Result<Vec<Neighbour>>;
+    fn neighbour(&mut self, link: u32, address: IpAddr) -> vxlan::Result<Neighbour>;
+    fn nexthops(&mut self) -> vxlan::Result<Vec<Nexthop>>;
     fn routes(&mut self) -> vxlan::Result<Vec<Route>>;
+    /// The way that packets to an address take, of those that have to leave through a link, if one
+    /// is named.
+    fn route_to(&mut self, address: IpAddr, link: Option<u32>) -> vxlan::Result<Route>;
     fn vnis(&mut self, link: Option<u32>, statistics: bool) -> vxlan::Result<Vec<VniEntry>>;
 }
 
@@ -39,8 +47,20 @@ impl Tables for Client {
         self.neighbours(link)
     }
 
+    fn neighbour(&mut self, link: u32, address: IpAddr) -> vxlan::Result<Neighbour> {
+        self.neighbour(link, address)
+    }
+
+    fn nexthops(&mut self) -> vxlan::Result<Vec<Nexthop>> {
+        self.nexthops()
+    }
+
     fn routes(&mut self) -> vxlan::Result<Vec<Route>> {
         self.routes(None)
+    }
+
+    fn route_to(&mut self, address: IpAddr, link: Option<u32>) -> vxlan::Result<Route> {
+        self.route_to(address, link)
     }
 
     fn vnis(&mut self, link: Option<u32>, statistics: bool) -> vxlan::Result<Vec<VniEntry>> {
@@ -49,24 +69,36 @@ impl Tables for Client {
 }
 
 /// The tables of a snapshot.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Saved<'s>(pub(super) &'s Network);
+#[derive(Clone, Debug)]
+pub(super) struct Saved<'s> {
+    network: &'s Network,
+    router: Router<'s>,
+}
+
+impl<'s> Saved<'s> {
+    pub(super) fn of(snapshot: &'s Snapshot) -> Self {
+        let network = &snapshot.network;
+        Self { network, router: Router::new(network).for_kernel(&snapshot.kernel) }
+    }
+}
+
+/// What the kernel would have answered.
+fn refused(request: Request, errno: i32) -> Error {
+    Refused::new(request, errno).into()
+}
 
 impl Tables for Saved<'_> {
     fn link(&mut self, name: &str) -> vxlan::Result<Link> {
-        let none = || {
-            let errno = rustix::io::Errno::NODEV.raw_os_error();
-            Error::from(Refused::new(Request::FindLink(name.into()), errno))
-        };
-        self.0.link_named(name).map(|link| link.base.clone()).ok_or_else(none)
+        let none = || refused(Request::FindLink(name.into()), Errno::NODEV.raw_os_error());
+        self.network.link_named(name).map(|link| link.base.clone()).ok_or_else(none)
     }
 
     fn every_link(&mut self) -> vxlan::Result<Vec<Link>> {
-        Ok(self.0.links.iter().map(|link| link.base.clone()).collect())
+        Ok(self.network.links.iter().map(|link| link.base.clone()).collect())
     }
 
     fn entries(&mut self, filter: &EntryFilter) -> vxlan::Result<(Vec<Entry>, bool)> {
-        let network = self.0;
+        let network = self.network;
         let is_of_bridge = |entry: &Entry| {
             let port = |link: &node::Link| link.base.master == filter.master;
             filter.master.is_none_or(|bridge| {
@@ -84,7 +116,16 @@ impl Tables for Saved<'_> {
 
     fn neighbours(&mut self, link: Option<u32>) -> vxlan::Result<Vec<Neighbour>> {
         let here = |neighbour: &&Neighbour| link.is_none_or(|link| neighbour.link == link);
-        Ok(self.0.neighbours.iter().filter(here).copied().collect())
+        Ok(self.network.neighbours.iter().filter(here).copied().collect())
+    }
+
+    fn neighbour(&mut self, link: u32, address: IpAddr) -> vxlan::Result<Neighbour> {
+        let none = || refused(Request::ReadNeighbour(address), Errno::NOENT.raw_os_error());
+        self.network.neighbour(link, address).copied().ok_or_else(none)
+    }
+
+    fn nexthops(&mut self) -> vxlan::Result<Vec<Nexthop>> {
+        Ok(self.network.nexthops.clone())
     }
 
     /// A route with several ways is several of these.
@@ -103,13 +144,29 @@ impl Tables for Saved<'_> {
                 ways.map(|hop| Route { gateway: hop.gateway, link: hop.link, ..one }).collect();
             if ways.is_empty() { vec![one] } else { ways }
         };
-        Ok(self.0.routes.iter().flat_map(of).collect())
+        Ok(self.network.routes.iter().flat_map(of).collect())
+    }
+
+    /// Of several ways, the first: which one the kernel takes nobody can know.
+    fn route_to(&mut self, address: IpAddr, link: Option<u32>) -> vxlan::Result<Route> {
+        let decision = self.router.route(&Query { output: link, ..Query::to(address) });
+        let failed = |refusal: Refusal| refused(Request::FindRoute(address), refusal.errno());
+        let kind = decision.outcome.map_err(failed)?;
+        let way = decision.ways.first();
+        Ok(Route {
+            destination: address,
+            prefix: if address.is_ipv6() { 128 } else { 32 },
+            kind: kind.0,
+            table: decision.table().unwrap_or_default().0,
+            gateway: way.and_then(|way| way.gateway),
+            link: way.map(|way| way.link),
+        })
     }
 
     /// Without what was counted, the kernel puts neighbours together that go to the same remote.
     fn vnis(&mut self, link: Option<u32>, statistics: bool) -> vxlan::Result<Vec<VniEntry>> {
         let here = |entry: &&VniEntry| link.is_none_or(|link| entry.link == link);
-        let each = self.0.vnis.iter().filter(here).copied();
+        let each = self.network.vnis.iter().filter(here).copied();
         if statistics {
             return Ok(each.collect());
         }

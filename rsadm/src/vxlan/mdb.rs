@@ -12,9 +12,10 @@ use super::{connect, entries, hint, say};
 use crate::classic::bridge::{self, Format as Shape, Printer};
 use crate::cli::Format;
 use crate::deferred::Deferred;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::output::table::{Align, Table};
 use crate::output::{self, Structure};
+use crate::snapshot;
 
 /// Runs `rsadm vxlan mdb VERB`.
 pub(super) fn run(verb: Mdb, format: Option<Format>, out: &mut impl Write) -> Result<()> {
@@ -50,6 +51,14 @@ pub(super) fn run(verb: Mdb, format: Option<Format>, out: &mut impl Write) -> Re
             output::none(format)?;
             flush(&dev)
         }
+    }
+}
+
+/// Why `rsadm vxlan mdb VERB` does not go with a snapshot.
+pub(super) fn saved(verb: &Mdb) -> Failure {
+    match verb {
+        Mdb::List { .. } | Mdb::Get(_) => snapshot::lacks("multicast entries"),
+        _ => snapshot::read_only(),
     }
 }
 

@@ -27,7 +27,7 @@ use crate::failure::Result;
 use crate::snapshot;
 use arguments::{Monitor, Vxlan};
 use devices::Saved;
-use node::Network;
+use node::Snapshot;
 
 /// Runs `rsadm vxlan VERB`.
 pub(crate) fn run(verb: Vxlan, format: Option<Format>, out: &mut impl Write) -> Result<()> {
@@ -47,18 +47,20 @@ pub(crate) fn run(verb: Vxlan, format: Option<Format>, out: &mut impl Write) -> 
 /// Runs `rsadm vxlan VERB` on a snapshot.
 pub(crate) fn saved(
     verb: &Vxlan,
-    from: &Network,
+    from: &Snapshot,
     format: Option<Format>,
     out: &mut impl Write,
 ) -> Result<()> {
-    let from = Saved(from);
+    let from = Saved::of(from);
     match verb {
         Vxlan::Link(Deferred(verb)) => link::saved(verb, from, format, out),
         Vxlan::Fdb(Deferred(verb)) => fdb::saved(verb, from, format, out),
         Vxlan::Vni(Deferred(verb)) => vni::saved(verb, from, format, out),
         Vxlan::Neigh(Deferred(verb)) => neigh::saved(verb, from, format, out),
-        Vxlan::Mdb(_) => Err(snapshot::lacks("multicast entries")),
-        Vxlan::Peers(_) => Err(snapshot::lacks("the routes to peers as the kernel chooses them")),
+        Vxlan::Mdb(Deferred(verb)) => Err(mdb::saved(verb)),
+        Vxlan::Peers(Deferred(arguments)) => {
+            peers::saved(arguments, from, format.unwrap_or_default(), out)
+        }
         Vxlan::Caps => Err(snapshot::lacks("what the kernel can do")),
     }
 }

@@ -5,10 +5,10 @@ use std::io::Write;
 use std::net::IpAddr;
 
 use serde::Serialize;
-use vxlan::{Client, Entry, EntryFilter, Link, Mac, Neighbour, Nexthop, Reason, State, Vni};
+use vxlan::{Entry, EntryFilter, Link, Mac, Neighbour, Nexthop, Reason, State, Vni};
 
 use super::arguments::Peers;
-use super::devices::{self, Links};
+use super::devices::{self, Links, Saved, Tables};
 use super::overlay::{self, Overlay};
 use super::values::StateName;
 use super::{connect, say};
@@ -89,30 +89,48 @@ struct Underlay {
 
 /// Shows the other ends.
 pub(super) fn run(arguments: &Peers, format: Format, out: &mut impl Write) -> Result<()> {
-    let mut client = connect()?;
+    list(arguments, &mut connect()?, format, out)
+}
+
+/// Shows the other ends of a snapshot.
+pub(super) fn saved(
+    arguments: &Peers,
+    mut from: Saved<'_>,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<()> {
+    list(arguments, &mut from, format, out)
+}
+
+fn list(
+    arguments: &Peers,
+    client: &mut impl Tables,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<()> {
     let mut filter = EntryFilter { in_bridge: Some(false), ..EntryFilter::new() };
     if let Some(name) = &arguments.dev {
-        filter.link = Some(devices::device(&mut client, "--dev", name)?.index);
+        filter.link = Some(devices::device(client, "--dev", name)?.index);
     }
-    let reading = client.read_entries(&filter)?;
-    if !reading.complete {
+    let (entries, complete) = client.entries(&filter)?;
+    if !complete {
         say("entries came and went at each of several readings; some may be missing here");
     }
-    let links = Links::read(&mut client)?;
+    let links = Links::read(client)?;
     let mut devices = links.devices();
     devices.retain(|device| filter.link.is_none_or(|link| link == device.index));
-    let overlays = overlay::read(&mut client, &links, &devices)?;
-    let needs_nexthops = reading.entries.iter().any(|entry| entry.nexthop_group.is_some());
+    let overlays = overlay::read(client, &links, &devices)?;
+    let needs_nexthops = entries.iter().any(|entry| entry.nexthop_group.is_some());
     let nexthops = if needs_nexthops { client.nexthops()? } else { Vec::new() };
     let mut survey = Survey {
-        client: &mut client,
+        client,
         links: &links,
         nexthops: nexthops.into_iter().map(|nexthop| (nexthop.id, nexthop)).collect(),
         underlays: HashMap::new(),
         peers: Vec::new(),
     };
     for device in devices {
-        let own = reading.entries.iter().filter(|entry| entry.link == device.index);
+        let own = entries.iter().filter(|entry| entry.link == device.index);
         if let Some(overlay) = overlays.get(&device.index) {
             survey.device(device, overlay, &own.collect::<Vec<_>>())?;
         }
@@ -130,8 +148,8 @@ pub(super) fn run(arguments: &Peers, format: Format, out: &mut impl Write) -> Re
 }
 
 /// What was found so far.
-struct Survey<'a> {
-    client: &'a mut Client,
+struct Survey<'a, T> {
+    client: &'a mut T,
     links: &'a Links,
     nexthops: HashMap<u32, Nexthop>,
     /// Ways to other ends through a link, by address; many entries share one.
@@ -146,7 +164,7 @@ struct End {
     via: Option<u32>,
 }
 
-impl Survey<'_> {
+impl<T: Tables> Survey<'_, T> {
     /// The ways over one device. One that is steered from outside has none of its own.
     fn device(&mut self, device: &Link, overlay: &Overlay, entries: &[&Entry]) -> Result<()> {
         if device.is_external() {

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use testbed::harness::{Context, Outcome};
 
-use super::{Result, all, flannel, ip, objects, out, same};
+use super::{Result, all, flannel, ip, objects, out, rsadm, same};
+
+const SNAPSHOT: &str = "/run/peers.json";
 
 /// What flannel programs for one other node.
 fn lab(ctx: &Context) -> Result<()> {
@@ -33,14 +35,25 @@ fn healthy() -> Value {
     })
 }
 
+/// The ways, which must be the same in a snapshot.
 fn peers(ctx: &Context) -> Result<Vec<Value>> {
-    let mut peers = objects(ctx, "peers")?;
+    let peers = timeless(objects(ctx, "peers")?);
+    ctx.capture(rsadm().args(["snapshot", "--no-pods", SNAPSHOT]))?.success()?;
+    let mut saved = rsadm();
+    saved.args(["--snapshot", SNAPSHOT, "vxlan", "peers", "-o", "json"]);
+    let saved = ctx.capture(&mut saved)?.success()?.out();
+    same(ctx, "in a snapshot", &peers, &timeless(serde_json::from_str(&saved)?));
+    Ok(peers)
+}
+
+/// Without the seconds since entries were used.
+fn timeless(mut peers: Vec<Value>) -> Vec<Value> {
     for peer in &mut peers {
         if let Some(fields) = peer.as_object_mut() {
             fields.remove("used");
         }
     }
-    Ok(peers)
+    peers
 }
 
 /// The same with some fields changed.
