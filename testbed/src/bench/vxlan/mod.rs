@@ -120,13 +120,15 @@ impl Bench<'_> {
             ours.push(measure::run(&mut self.sync(&self.second))?);
             measure::run(&mut self.sync(&self.first))?;
         }
+        let memory = measure::memory(&mut self.sync(&self.second))?;
+        measure::run(&mut self.sync(&self.first))?;
         Ok(Row {
             work: format!("sync {ENTRIES} entries of which {CHANGED} changed"),
             limit: Some(times(limits)),
             ours: times(ours),
             peer: None,
             target: "",
-            memory: None,
+            memory: Some(memory),
         })
     }
 }
