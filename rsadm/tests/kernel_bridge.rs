@@ -48,6 +48,7 @@ fn main() -> ExitCode {
         case("bridge_changes_multicast", changes::multicast),
         case("bridge_batch_files", batch::files),
         case("bridge_batch_of_a_thousand", batch::of_a_thousand),
+        case("bridge_batch_at_random", batch::at_random),
         case("bridge_batch_waits_for_nothing", batch::waits_for_nothing),
         case("bridge_monitor", monitor::changes),
         case("bridge_harms_are_not_done", harms::are_not_done),

@@ -4,7 +4,11 @@ use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
 
-use testbed::harness::{Context, Outcome};
+use proptest::collection::vec;
+use proptest::sample::select;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use testbed::harness::{Context, Failure, Outcome};
 
 use crate::pair::{Pair, Tool};
 use crate::tables::{ENTRIES, LINKS};
@@ -102,6 +106,59 @@ pub(crate) fn of_a_thousand(ctx: &Context) -> Outcome {
         let right = std::mem::replace(&mut adds[wrong], "fdb add 02:ff:00:00:00:00 dev vx1".into());
         pair.compare("-b -", adds.join("\n").as_bytes())?;
         adds[wrong] = right;
+    }
+    Ok(())
+}
+
+/// Changes that meet each other in ways that nobody thought of.
+pub(crate) fn at_random(ctx: &Context) -> Outcome {
+    const VERBS: &[&str] = &["add", "append", "append", "replace", "del", "del"];
+    const MACS: &[&str] = &[
+        "00:00:00:00:00:00",
+        "01:00:5e:00:00:01",
+        "02:00:00:00:00:01",
+        "02:00:00:00:00:05",
+        "02:00:00:00:00:91",
+        "02:00:00:00:00:92",
+    ];
+    const DEVICES: &[&str] = &["vx1", "vx1", "vx1", "vx6", "vxe", "vxl", "vxb", "p0"];
+    const REMOTES: &[&str] = &[
+        "",
+        "dst 10.0.0.1",
+        "dst 10.0.0.1",
+        "dst 10.0.0.2",
+        "dst 10.0.0.2 port 9",
+        "dst 10.0.0.1 vni 7",
+        "dst 10.0.0.1 via u0",
+        "dst 10.0.0.1 src_vni 5",
+        "dst fd00::2",
+        "nhid 10",
+    ];
+    const WORDS: &[&str] = &[
+        "",
+        "",
+        "",
+        "static",
+        "dynamic",
+        "router",
+        "extern_learn",
+        "use",
+        "master",
+        "self master",
+    ];
+    let mut pair = Pair::new(ctx, LINKS, ENTRIES)?;
+    let words = (select(VERBS), select(MACS), select(DEVICES), select(REMOTES), select(WORDS));
+    let line = words.prop_map(|(verb, mac, device, remote, more)| {
+        format!("fdb {verb} {mac} dev {device} {remote} {more}\n")
+    });
+    let file = vec(line, 40).prop_map(|lines| lines.concat());
+    // The same in each run.
+    let mut runner = TestRunner::deterministic();
+    for round in 0..30 {
+        let file = file.new_tree(&mut runner);
+        let file = file.map_err(|reason| Failure::Failed(reason.to_string()))?.current();
+        // Without -force the first failure is the end.
+        pair.compare(WAYS[usize::from(round % 3 > 0)], file.as_bytes())?;
     }
     Ok(())
 }

@@ -402,10 +402,16 @@ pub(crate) fn flush(ctx: &Context) -> Outcome {
     let everything = out(ctx, "fdb list --dev vx0 --self")?;
     let lacks = ctx.version() < (6, 7);
     for options in [
+        "--state permanent",
         "--state static",
         "--state dynamic",
         "--state static,dynamic",
         "--flag extern_learn",
+        "--flag router",
+        "--flag !router",
+        "--vni 77",
+        // Which is no condition for the kernel.
+        "--vni 0",
         "--dst 172.16.20.125",
         "--dst 172.16.20.0/24 --vni 77",
         "--port 4789",
@@ -443,6 +449,11 @@ pub(crate) fn flush(ctx: &Context) -> Outcome {
         String::new()
     };
     same(ctx, "what the kernel lacks is said", expected, said);
+    all(ctx, "fdb add 02:00:00:00:02:01 --dev vx2 --dst 10.0.0.3 --src-vni 7")?;
+    done(ctx, "fdb flush --dev vx2 --src-vni 6")?;
+    let left = objects(ctx, "fdb list --dev vx2")?;
+    let left: Vec<_> = left.iter().map(|entry| number(entry, "src_vni")).collect();
+    same(ctx, "by the source VNI", [Some(7)], &left[..]);
     refused(ctx, "fdb flush", 2, "rsadm: flush the entries of which device? Give --dev\n")?;
     refused(
         ctx,
