@@ -60,6 +60,14 @@ pub struct Rule {
     pub destination: Option<Prefix>,
     /// Type of service.
     pub tos: u8,
+    /// The packet's DSCP, and which of its six bits count. Linux 6.13, the mask 6.15.
+    #[doc(alias = "FRA_DSCP")]
+    #[doc(alias = "FRA_DSCP_MASK")]
+    pub dscp: Option<(u8, u8)>,
+    /// The packet's flow label, and which of its twenty bits count; of IPv6 only. Linux 6.14.
+    #[doc(alias = "FRA_FLOWLABEL")]
+    #[doc(alias = "FRA_FLOWLABEL_MASK")]
+    pub flow_label: Option<(u32, u32)>,
     /// The packet's mark under [`mark_mask`](Self::mark_mask).
     #[doc(alias = "FRA_FWMARK")]
     pub mark: u32,
@@ -81,6 +89,12 @@ pub struct Rule {
     /// Destination ports, first and last.
     #[doc(alias = "FRA_DPORT_RANGE")]
     pub destination_ports: Option<(u16, u16)>,
+    /// Bits of the source port that count, where it is one port and no range. Linux 6.15.
+    #[doc(alias = "FRA_SPORT_MASK")]
+    pub source_port_mask: Option<u16>,
+    /// Bits of the destination port that count, where it is one port and no range. Linux 6.15.
+    #[doc(alias = "FRA_DPORT_MASK")]
+    pub destination_port_mask: Option<u16>,
     /// Users whose packets are meant, first and last.
     #[doc(alias = "FRA_UID_RANGE")]
     pub users: Option<(u32, u32)>,
@@ -111,6 +125,8 @@ impl Rule {
             source: None,
             destination: None,
             tos: 0,
+            dscp: None,
+            flow_label: None,
             mark: 0,
             mark_mask: 0,
             input: None,
@@ -118,6 +134,8 @@ impl Rule {
             protocol: 0,
             source_ports: None,
             destination_ports: None,
+            source_port_mask: None,
+            destination_port_mask: None,
             users: None,
             suppress_prefix_length: None,
             suppress_group: None,

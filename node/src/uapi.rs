@@ -68,6 +68,12 @@ pub(crate) const FRA_UID_RANGE: u16 = 20;
 pub(crate) const FRA_IP_PROTO: u16 = 22;
 pub(crate) const FRA_SPORT_RANGE: u16 = 23;
 pub(crate) const FRA_DPORT_RANGE: u16 = 24;
+pub(crate) const FRA_DSCP: u16 = 25;
+pub(crate) const FRA_FLOWLABEL: u16 = 26;
+pub(crate) const FRA_FLOWLABEL_MASK: u16 = 27;
+pub(crate) const FRA_SPORT_MASK: u16 = 28;
+pub(crate) const FRA_DPORT_MASK: u16 = 29;
+pub(crate) const FRA_DSCP_MASK: u16 = 30;
 pub(crate) const FIB_RULE_INVERT: u32 = 2;
 
 // linux/if_link.h, linux/if_bridge.h

@@ -4,17 +4,19 @@
 mod kernel;
 #[path = "kernel_lookup/random.rs"]
 mod random;
+#[path = "kernel_lookup/rules.rs"]
+mod rules;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Command, ExitCode};
 
 use node::{Collector, Decision, Network, Query, Refusal, Route, RouteKind, Router, Table};
-use testbed::harness::{Case, Context, Failure, Outcome};
+use testbed::harness::{Case, Context, Failure, Need, Outcome};
 use testbed::process;
+use testbed::random::Random;
 
 use kernel::{Answer, Kernel};
-use random::Random;
 
 /// Random tables, and questions to each.
 const TABLES: u64 = 100;
@@ -48,8 +50,10 @@ const CASES: [&str; 19] = [
 ];
 
 fn main() -> ExitCode {
-    let needs = &[];
-    testbed::harness::main(&[Case { name: "lookups_are_the_kernels", needs, run: random_tables }])
+    testbed::harness::main(&[
+        Case { name: "lookups_are_the_kernels", needs: &[], run: random_tables },
+        Case { name: "masked_rules_are_the_kernels", needs: &[Need::Version(6, 15)], run: masked },
+    ])
 }
 
 /// What both say to one question.
@@ -85,6 +89,43 @@ fn random_tables(ctx: &Context) -> Outcome {
     Ok(())
 }
 
+/// Rules with masks of ports, DSCPs and flow labels, which older programs cannot write.
+fn masked(ctx: &Context) -> Outcome {
+    let mut decided = BTreeSet::new();
+    for seed in 1..=10 {
+        let namespace = ctx.namespace(&format!("m{seed}"))?;
+        let compared = namespace.enter(|| Ok(masked_rules(seed)))?.map_err(Failure::Failed)?;
+        for (rule, Compared { question, expected, got, same, .. }) in compared {
+            decided.insert(rule);
+            ctx.check(&format!("seed {seed}: {question}\n{expected}\n{got}"), same);
+        }
+    }
+    ctx.check(&format!("most rules decided something: {decided:?}"), decided.len() > 10);
+    Ok(())
+}
+
+/// Each comparison with the priority of the rule that decided.
+fn masked_rules(seed: u64) -> Result<Vec<(u32, Compared)>, String> {
+    batch(&[], rules::ROUTES)?;
+    let text = |error: rsadm_netlink::Error| error.to_string();
+    let mut random = Random::new(seed);
+    rules::add(&mut random).map_err(text)?;
+    let mut kernel = Kernel::open().map_err(text)?;
+    let network = collect()?;
+    let router = Router::new(&network).for_kernel(&release());
+    let mut compared = Vec::new();
+    for _ in 0..QUESTIONS {
+        let query = rules::query(&mut random);
+        let priority = router.route(&query).rule.map_or(0, |rule| rule.priority);
+        compared.push((priority, compare(&mut kernel, &router, &query)?));
+    }
+    Ok(compared)
+}
+
+fn release() -> String {
+    rustix::system::uname().release().to_string_lossy().into_owned()
+}
+
 fn one_table(seed: u64) -> Result<Vec<Compared>, String> {
     let random = &mut Random::new(seed);
     for (path, value) in random::sysctls(random) {
@@ -100,7 +141,7 @@ fn one_table(seed: u64) -> Result<Vec<Compared>, String> {
     batch(&["-6"], &(rules6 + &routes6))?;
     batch(&[], &random::events(random))?;
     let mut kernel = Kernel::open().map_err(|error| error.to_string())?;
-    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let release = release();
     let (mut before, mut differed) = (collect()?, 0);
     for _ in 0..PATIENCE {
         let mut random = Random::new(!seed);

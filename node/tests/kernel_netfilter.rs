@@ -13,8 +13,9 @@ use node::netfilter::{Packet, Passage, Verdict};
 use node::{Collector, Firewall, Hook, Netfilter, Part, Router};
 use testbed::harness::{Case, Context, Failure, Need, Outcome};
 use testbed::process;
+use testbed::random::Random;
 
-use random::{PORTS, Random};
+use random::PORTS;
 
 const RULESETS: u64 = 60;
 const PACKETS: u32 = 30;

@@ -9,6 +9,7 @@
 //! - [`boot`] boots a kernel around one command, [`guest`] is the first process inside it;
 //! - [`lab`] builds the cluster inside, [`http`] and [`udp`] answer in its pods;
 //! - [`mod@bench`] measures in such a kernel;
+//! - [`random`] makes what a test throws at a kernel, the same for the same seed;
 //! - [`harness`] is what a kernel test is written with, [`suites`] runs many such tests.
 
 pub mod bench;
@@ -24,6 +25,7 @@ pub mod ldirectord;
 pub mod namespace;
 mod packages;
 pub mod process;
+pub mod random;
 pub mod suites;
 pub mod tools;
 pub mod udp;

@@ -128,8 +128,15 @@ impl<'a> Router<'a> {
             && source_matches(rule, flow)
             && (rule.tos == 0 || rule.tos & 0xfc == query.tos & 0xfc)
             && (rule.protocol == 0 || rule.protocol == query.protocol)
-            && in_range(rule.source_ports, query.source_port)
-            && in_range(rule.destination_ports, query.destination_port)
+            && rule.dscp.is_none_or(|(dscp, mask)| ((query.tos >> 2) ^ dscp) & mask == 0)
+            // No packet that is asked about has a flow label.
+            && rule.flow_label.is_none_or(|(label, mask)| label & mask == 0)
+            && port_matches(rule.source_ports, rule.source_port_mask, query.source_port)
+            && port_matches(
+                rule.destination_ports,
+                rule.destination_port_mask,
+                query.destination_port,
+            )
     }
 }
 
@@ -143,6 +150,10 @@ fn source_matches(rule: &Rule, flow: &Flow) -> bool {
     }
 }
 
-fn in_range(range: Option<(u16, u16)>, port: u16) -> bool {
-    range.is_none_or(|(first, last)| (first..=last).contains(&port))
+#[doc(alias = "fib_rule_port_match")]
+fn port_matches(range: Option<(u16, u16)>, mask: Option<u16>, port: u16) -> bool {
+    range.is_none_or(|(first, last)| match mask {
+        Some(mask) => (first ^ port) & mask == 0,
+        None => (first..=last).contains(&port),
+    })
 }

@@ -60,6 +60,9 @@ pub(super) fn rule(rule: &Rule) -> String {
     if rule.mark_mask != 0 {
         _ = write!(text, " fwmark {:#x}/{:#x}", rule.mark, rule.mark_mask);
     }
+    if let Some((dscp, mask)) = rule.dscp {
+        _ = write!(text, " dscp {dscp:#x}/{mask:#x}");
+    }
     if let Some(input) = &rule.input {
         _ = write!(text, " iif {input}");
     }

@@ -7,6 +7,10 @@ use super::{address, family, prefix};
 use crate::uapi::*;
 use crate::{Rule, RuleAction, Table};
 
+/// All bits of a DSCP, and of a flow label.
+const DSCP_BITS: u8 = 0x3f;
+const LABEL_BITS: u32 = 0xf_ffff;
+
 /// Bytes of `struct fib_rule_hdr`.
 const HEADER: usize = 12;
 
@@ -21,6 +25,7 @@ pub(crate) fn rule(payload: &[u8]) -> Option<Rule> {
     let [number, to, from, tos, table, _, _, action, flags @ ..] = *header;
     let family: Family = family(number)?;
     let (mut source, mut destination) = (None, None);
+    let (mut dscp, mut label) = ((None, None), (None, None));
     let mut rule = Rule::lookup(family, 0, Table(u32::from(table)));
     rule.action = RuleAction(action);
     rule.tos = tos;
@@ -51,9 +56,18 @@ pub(crate) fn rule(payload: &[u8]) -> Option<Rule> {
             FRA_IP_PROTO => rule.protocol = attribute.u8().unwrap_or_default(),
             FRA_SPORT_RANGE => rule.source_ports = ports(&attribute),
             FRA_DPORT_RANGE => rule.destination_ports = ports(&attribute),
+            FRA_SPORT_MASK => rule.source_port_mask = attribute.u16(),
+            FRA_DPORT_MASK => rule.destination_port_mask = attribute.u16(),
+            FRA_DSCP => dscp.0 = attribute.u8(),
+            FRA_DSCP_MASK => dscp.1 = attribute.u8(),
+            FRA_FLOWLABEL => label.0 = attribute.be32(),
+            FRA_FLOWLABEL_MASK => label.1 = attribute.be32(),
             _ => {}
         }
     }
+    // Before there were masks all bits counted.
+    rule.dscp = dscp.0.map(|value| (value, dscp.1.unwrap_or(DSCP_BITS)));
+    rule.flow_label = label.0.map(|value| (value, label.1.unwrap_or(LABEL_BITS)));
     if to > 0 {
         rule.destination = Some(prefix(family, destination, to)?);
     }

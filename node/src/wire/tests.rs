@@ -125,6 +125,26 @@ fn a_rule_with_conditions() {
     assert_eq!((rule.input.as_deref(), rule.output), (Some("d0"), None));
     assert_eq!((rule.destination_ports, rule.source_ports), (Some((80, 90)), None));
     assert_eq!((rule.users, rule.suppress_prefix_length), (Some((0, 7)), None));
+    assert_eq!((rule.dscp, rule.flow_label), (None, None));
+}
+
+#[test]
+#[cfg(target_endian = "little")]
+fn a_rule_with_masks() {
+    let rule = message(&[10, 0, 0, 0, 254, 0, 0, 1, 0, 0, 0, 0], |rule| {
+        rule.put_u8(FRA_DSCP, 0x2e).put_u8(FRA_DSCP_MASK, 0x3e);
+        rule.put_be32(FRA_FLOWLABEL, 0x12345).put_be32(FRA_FLOWLABEL_MASK, 0xff_fff);
+        rule.put(FRA_SPORT_RANGE, &[80, 0, 80, 0]).put_u16(FRA_SPORT_MASK, 0xfff0);
+        rule.put_u16(FRA_DPORT_MASK, 0xff);
+    });
+    let rule = rule::rule(&rule).expect("a rule");
+    assert_eq!((rule.dscp, rule.flow_label), (Some((0x2e, 0x3e)), Some((0x12345, 0xff_fff))));
+    assert_eq!((rule.source_port_mask, rule.destination_port_mask), (Some(0xfff0), Some(0xff)));
+    // Before 6.15 there is no mask.
+    let rule = message(&[2, 0, 0, 0, 254, 0, 0, 1, 0, 0, 0, 0], |rule| {
+        rule.put_u8(FRA_DSCP, 0x2e);
+    });
+    assert_eq!(rule::rule(&rule).expect("a rule").dscp, Some((0x2e, 0x3f)));
 }
 
 #[test]
