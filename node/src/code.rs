@@ -145,6 +145,8 @@ codes! {
     ForwardingOff = "forwarding-off",
     /// The reverse path filter drops packets because their answers take another way.
     RpFilterStrict = "rp-filter-strict",
+    /// Packets with one of the node's own addresses as their source are dropped as forged.
+    AcceptLocalOff = "accept-local-off",
     /// What a bridge forwards passes IPVS by, so answers between its ports are not translated back.
     BridgeNetfilterOff = "bridge-netfilter-off",
     /// IPVS keeps sending to a destination that is gone.

@@ -1,31 +1,16 @@
 //! `rsadm doctor` over snapshots of a cluster that is made up.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 use node::{Snapshot, testing};
 
-/// Writes snapshots, and examines them.
+#[path = "support/files.rs"]
+mod files;
+
+use files::{over, told, without_entry};
+
 fn doctor(nodes: &[Snapshot], arguments: &[&str]) -> Output {
-    let directory = tempfile::tempdir().expect("a directory");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rsadm"));
-    command.arg("doctor").args(arguments);
-    for node in nodes {
-        let file = directory.path().join(format!("{}.json", node.name));
-        node.save(&file).expect("a file");
-        command.arg("--snapshot").arg(file);
-    }
-    command.output().expect("rsadm runs")
-}
-
-fn told(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("text")
-}
-
-/// Without the forwarding entry for the other node.
-fn without_entry() -> [Snapshot; 2] {
-    let mut nodes = testing::cluster();
-    nodes[0].network.entries.clear();
-    nodes
+    over(nodes, "doctor", arguments)
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use node::{Code, Collector, Finding, Flows, Severity, Snapshot, Stage, doctor};
-use testbed::harness::{Case, Context, Failure, Need, Outcome};
-use testbed::lab::{self, Fault, Lab, Variant};
+use node::{Code, Finding, Severity, Snapshot, Stage, doctor};
+use testbed::harness::{Case, Context, Need, Outcome};
+use testbed::lab::{Fault, Lab, Variant};
 
-type Result<T> = std::result::Result<T, Failure>;
+#[path = "support/snapshots.rs"]
+mod snapshots;
 
 fn main() -> ExitCode {
     testbed::harness::main(&[
@@ -18,17 +19,6 @@ fn main() -> ExitCode {
             run: names_faults_of_iptables,
         },
     ])
-}
-
-/// Snapshots of all nodes.
-fn snapshots(lab: &Lab) -> Result<Vec<Snapshot>> {
-    let take = |node: &lab::Node| -> Result<Snapshot> {
-        let collector = Collector::new().name(node.name()).flows(Flows::All);
-        Ok(node.namespace().enter(|| {
-            collector.collect().map_err(|error| testbed::Error::new(error.to_string()))
-        })?)
-    };
-    lab.nodes().iter().map(take).collect()
 }
 
 /// What is found. A lab without NAT lacks what kube-proxy's rules do there, which is a finding of its
@@ -49,7 +39,7 @@ fn silent(ctx: &Context) -> Outcome {
     for variant in Variant::ALL {
         let lab = Lab::build(variant)?;
         lab.send_traffic()?;
-        let nodes = snapshots(&lab)?;
+        let nodes = snapshots::of(&lab)?;
         ctx.equal(&format!("{variant}: all nodes"), &Vec::new(), &told(&found(&lab, &nodes)));
         for node in &nodes {
             let alone = told(&found(&lab, std::slice::from_ref(node)));
@@ -67,6 +57,7 @@ fn expected(fault: &str, masquerades: bool) -> Option<(u8, Stage, Code)> {
         "service-no-destinations" => (121, Stage::Destination, Code::ServiceNoDestinations),
         "weights-zero" => (120, Stage::Destination, Code::WeightsZero),
         "destination-leftover" => (120, Stage::Destination, Code::DestinationLeftover),
+        "dr-accept-local-off" => (120, Stage::Sysctl, Code::AcceptLocalOff),
         "dr-address-missing" => (120, Stage::Socket, Code::ServiceAddressMissing),
         "masquerade-missing" => (120, Stage::Nat, Code::MasqueradeMissing),
         "vs-conntrack-off" => (120, Stage::Nat, Code::IpvsConntrackOff),
@@ -125,7 +116,7 @@ fn each_fault(ctx: &Context, chosen: impl Fn(&Fault) -> bool) -> Outcome {
         let mut lab = Lab::build(variant)?;
         lab.send_traffic()?;
         lab.inject(fault)?;
-        let nodes = snapshots(&lab)?;
+        let nodes = snapshots::of(&lab)?;
         let findings = found(&lab, &nodes);
         let text = told(&findings).join("\n    ");
         let name = format!("{}:\n    {text}\n  ", fault.name);

@@ -7,9 +7,12 @@ use std::process::ExitCode;
 use node::trace::{
     Direction, Frame, Options, Packet, Path, Source as From, State, Trace, Verdict, trace,
 };
-use node::{Code, Collector, Flows, Snapshot, Stage};
+use node::{Code, Snapshot, Stage};
 use testbed::harness::{Case, Context, Failure, Need, Outcome};
 use testbed::lab::{self, Effect, Fault, How, Lab, Lost, Source, Variant};
+
+#[path = "support/snapshots.rs"]
+mod snapshots;
 
 type Result<T> = std::result::Result<T, Failure>;
 
@@ -23,17 +26,6 @@ fn main() -> ExitCode {
             run: names_faults_of_iptables,
         },
     ])
-}
-
-/// Snapshots of all nodes.
-fn snapshots(lab: &Lab) -> Result<Vec<Snapshot>> {
-    let take = |node: &lab::Node| -> Result<Snapshot> {
-        let collector = Collector::new().name(node.name()).flows(Flows::All);
-        Ok(node.namespace().enter(|| {
-            collector.collect().map_err(|error| testbed::Error::new(error.to_string()))
-        })?)
-    };
-    lab.nodes().iter().map(take).collect()
 }
 
 fn traced(lab: &Lab, snapshots: &[Snapshot], source: Source) -> Result<Trace> {
@@ -64,7 +56,7 @@ fn foretells(ctx: &Context) -> Outcome {
         let lab = Lab::build(variant)?;
         for source in [Source::Node, Source::Client] {
             let name = format!("{variant} from {source:?}");
-            let before = snapshots(&lab)?;
+            let before = snapshots::of(&lab)?;
             let trace = traced(&lab, &before, source)?;
             let all_well = trace.verdict == Verdict::Delivered
                 && trace.paths.iter().flat_map(|path| &path.steps).all(|s| s.state == State::Ok);
@@ -77,7 +69,7 @@ fn foretells(ctx: &Context) -> Outcome {
                 compare_frames(ctx, &name, path, &frames);
             }
             if lab.masquerades() {
-                let after = snapshots(&lab)?;
+                let after = snapshots::of(&lab)?;
                 compare_flows(ctx, &name, &trace, &after)?;
             }
         }
@@ -182,7 +174,7 @@ fn expected(fault: &str) -> [Option<At>; 2] {
         "weights-zero" => node((120, Stage::Destination, Code::WeightsZero)),
         "destination-unreachable" => node((120, Stage::Neighbour, Code::PodMissing)),
         "dr-address-missing" => both((120, Stage::Route, Code::ServiceAddressMissing)),
-        "dr-accept-local-off" => both((120, Stage::Sysctl, Code::RpFilterStrict)),
+        "dr-accept-local-off" => both((120, Stage::Sysctl, Code::AcceptLocalOff)),
         "masquerade-missing" => node((120, Stage::Nat, Code::MasqueradeMissing)),
         "vs-conntrack-off" => node((120, Stage::Nat, Code::IpvsConntrackOff)),
         "conntrack-full" => both((120, Stage::Conntrack, Code::ConntrackFull)),
@@ -239,7 +231,7 @@ fn each_fault(ctx: &Context, chosen: impl Fn(&Fault) -> bool) -> Outcome {
         let mut lab = Lab::build(variant)?;
         lab.send_traffic()?;
         lab.inject(fault)?;
-        let after = snapshots(&lab)?;
+        let after = snapshots::of(&lab)?;
         // Without NAT the node asks from its bridge, and some faults are none to it.
         let sources = [Source::Node, Source::Client];
         for (source, at) in sources.into_iter().zip(expected(fault.name)) {

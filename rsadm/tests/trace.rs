@@ -4,32 +4,17 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use node::{Snapshot, testing};
+use node::{Network, Snapshot, testing};
+
+#[path = "support/files.rs"]
+mod files;
+
+use files::{over, told, without_entry};
 
 const TARGET: &str = "tcp://10.243.21.14:8880";
 
-/// Writes snapshots, and runs a trace over them.
 fn trace(nodes: &[Snapshot], arguments: &[&str]) -> Output {
-    let directory = tempfile::tempdir().expect("a directory");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rsadm"));
-    command.arg("trace").args(arguments);
-    for node in nodes {
-        let file = directory.path().join(format!("{}.json", node.name));
-        node.save(&file).expect("a file");
-        command.arg("--snapshot").arg(file);
-    }
-    command.output().expect("rsadm runs")
-}
-
-fn told(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("text")
-}
-
-/// Without the forwarding entry for the other node.
-fn without_entry() -> [Snapshot; 2] {
-    let mut nodes = testing::cluster();
-    nodes[0].network.entries.clear();
-    nodes
+    over(nodes, "trace", arguments)
 }
 
 #[test]
@@ -159,10 +144,51 @@ fn questions_that_make_no_sense_get_one_sentence() {
         "no node or pod has the address 10.9.9.9 in the snapshots of n120, n121",
     );
     refused(
+        &["tcp://10.9.9.9:80"],
+        "no service tcp://10.9.9.9:80 on n120, n121; there are tcp://10.243.21.14:8880",
+    );
+    // Names are not resolved: a trace asks nobody.
+    refused(
+        &["tcp://web.example:80"],
+        "'tcp://web.example:80' is not a target: write tcp://ADDRESS:PORT, udp://, sctp://, \
+         ADDRESS:PORT for TCP, or a pod's address",
+    );
+    refused(
+        &[TARGET, "--from", "nobody"],
+        "no pod or node is called 'nobody'; there are n120, n121, pod-5-23, pod-5-24, pod-3-32, \
+         pod-3-10",
+    );
+    refused(
+        &[TARGET, "--destination", "10.244.3.99"],
+        "10.244.3.99 is no destination of tcp://10.243.21.14:8880; it has 10.244.3.32:80, \
+         10.244.5.23:80, 10.244.5.24:80",
+    );
+    refused(
         &[TARGET, "--destination", "x"],
         "'x' is not a destination: write ADDRESS or ADDRESS:PORT",
     );
     refused(&["10.244.3.32", "--probe"], "--probe needs a port: tcp://ADDRESS:PORT or udp://");
+}
+
+#[test]
+fn a_port_that_the_service_does_not_have_is_broken() {
+    let output = trace(&testing::cluster(), &["tcp://10.243.21.14:80"]);
+    assert_eq!(output.status.code(), Some(3));
+    let verdict = "BROKEN on n120 at service: no service tcp://10.243.21.14:80\n";
+    assert!(told(&output).ends_with(verdict), "{}", told(&output));
+}
+
+#[test]
+fn nodes_of_unrelated_clusters_are_not_mixed() {
+    let [first, second] = testing::cluster();
+    let stranger = Snapshot { name: "z1".to_owned(), network: Network::default(), ..second };
+    let output = trace(&[first, stranger], &[TARGET]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(output.stderr).expect("text"),
+        "rsadm: the snapshots of n120 and z1 do not belong together: neither is on a network of the \
+         other, or knows an address of it\n"
+    );
 }
 
 #[test]
@@ -172,6 +198,28 @@ fn pictures_are_of_traces_only() {
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8(output.stderr).expect("text");
     assert_eq!(text, "rsadm: mermaid, dot and svg are pictures of `rsadm trace` only\n");
+}
+
+#[test]
+fn a_snapshot_from_the_future_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("n120.json");
+    testing::cluster()[0].save(&file).expect("a file");
+    let text = fs::read_to_string(&file).expect("text");
+    let newer = text.replacen("\"version\":1", "\"version\":99", 1);
+    assert_ne!(newer, text);
+    fs::write(&file, newer).expect("a file");
+    for verb in [["trace", TARGET].as_slice(), &["doctor"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rsadm"));
+        let output = command.args(verb).arg("--snapshot").arg(&file).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(1), "{verb:?}");
+        let said = format!(
+            "rsadm: {}: a snapshot from the future: its version is 99, and versions up to 1 are known \
+             here\n  hint: a newer rsadm wrote it, and can read it\n",
+            file.display()
+        );
+        assert_eq!(String::from_utf8(output.stderr).expect("text"), said, "{verb:?}");
+    }
 }
 
 #[test]

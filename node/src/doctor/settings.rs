@@ -1,5 +1,7 @@
 //! Sysctls, and combinations of them with kernels that are known to hurt.
 
+use std::net::IpAddr;
+
 use ipvs::{ForwardingMethod, ServiceKey};
 
 use super::cluster::Node;
@@ -13,6 +15,7 @@ pub(super) fn examine(node: &Node<'_>, report: &mut Report) {
     reverse_path(node, report);
     checksums(node, report);
     if let Some(balancer) = balancer {
+        own_sources(node, balancer, report);
         bridge_netfilter(snapshot, balancer, report);
         reuse(snapshot, balancer, report);
         former_destinations(snapshot, balancer, report);
@@ -47,27 +50,13 @@ fn forwarding(node: &Node<'_>, balancer: Option<&Balancer>, report: &mut Report)
         over.into_iter().any(|(route, _)| route.destination.address().is_ipv6() == v6)
     };
     let why = "packets between pods and to them are dropped, and nobody is told";
-    let name = "net.ipv4.ip_forward";
-    if network.sysctl(name) == Some(0) && (translates(false) || is_router(false)) {
-        let summary = "the node does not forward IPv4".to_owned();
-        add(
-            report,
-            node.snapshot,
-            (Severity::Error, Code::ForwardingOff),
-            name,
-            (summary, why, "1"),
-        );
-    }
-    let name = "net.ipv6.conf.all.forwarding";
-    if network.sysctl(name) == Some(0) && (translates(true) || is_router(true)) {
-        let summary = "the node does not forward IPv6".to_owned();
-        add(
-            report,
-            node.snapshot,
-            (Severity::Error, Code::ForwardingOff),
-            name,
-            (summary, why, "1"),
-        );
+    for (v6, name) in [(false, "net.ipv4.ip_forward"), (true, "net.ipv6.conf.all.forwarding")] {
+        if network.sysctl(name) != Some(0) || !(translates(v6) || is_router(v6)) {
+            continue;
+        }
+        let summary = format!("the node does not forward {}", if v6 { "IPv6" } else { "IPv4" });
+        let of = (Severity::Error, Code::ForwardingOff);
+        add(report, node.snapshot, of, name, (summary, why, "1"));
     }
 }
 
@@ -223,6 +212,60 @@ fn reverse_path(node: &Node<'_>, report: &mut Report) {
         let (severity, code) = (Severity::Error, Code::RpFilterStrict);
         report.add(severity, code, node.snapshot, Stage::Sysctl, told);
     }
+}
+
+/// Whether the node takes answers of its own pods to which it routes a service as the packets are:
+/// they have the service's address, which is the node's own.
+fn own_sources(node: &Node<'_>, balancer: &Balancer, report: &mut Report) {
+    let network = node.network();
+    let mut told_of = Vec::new();
+    for table in &balancer.services {
+        let ServiceKey::Address { address: service, .. } = table.service.service.key else {
+            continue;
+        };
+        if !service.is_ipv4() || !network.owns(service.ip()) {
+            continue;
+        }
+        for entry in &table.destinations {
+            let pod = entry.destination.address.ip();
+            if entry.destination.method != ForwardingMethod::ROUTE || !answers_here(node, pod) {
+                continue;
+            }
+            let decision = node.router.route(&Query::to(pod));
+            let Some(link) = decision.way().map(|way| way.link) else { continue };
+            // To an address of the node: what is forwarded is checked alike.
+            let own = network.addresses.iter();
+            let mut own = own.filter(|own| own.address.is_ipv4() && own.link != link);
+            let Some(own) = own.find(|own| own.address != service.ip()) else { continue };
+            let query = Query::to(own.address).from(service.ip()).through(link);
+            if told_of.contains(&link)
+                || node.router.accepts_source(&query) != Err(Refusal::BadSource)
+            {
+                continue;
+            }
+            told_of.push(link);
+            let name = network.link_name(link);
+            let told = Told {
+                subject: name.clone(),
+                summary: format!(
+                    "answers of {pod} come in through {name} with {}, this node's own address, and are \
+                     dropped",
+                    service.ip()
+                ),
+                why: "the kernel takes them for forged: no answer of the service gets past this node",
+                fix: format!("sysctl -w net.ipv4.conf.{}.accept_local=1", name.replace('.', "/")),
+            };
+            let code = Code::AcceptLocalOff;
+            report.add(Severity::Error, code, node.snapshot, Stage::Sysctl, told);
+        }
+    }
+}
+
+/// Whether it is a pod of this node that sends its answers by this node.
+fn answers_here(node: &Node<'_>, pod: IpAddr) -> bool {
+    let Some(pod) = node.snapshot.pod_with(pod) else { return false };
+    let mut hops = pod.network.routes.iter().flat_map(|route| &route.hops);
+    hops.any(|hop| hop.gateway.is_some_and(|gateway| node.network().owns(gateway)))
 }
 
 /// Whether netfilter gets to see what IPVS sends.

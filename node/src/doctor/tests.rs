@@ -392,6 +392,23 @@ fn the_reverse_path() {
 }
 
 #[test]
+fn answers_with_the_nodes_own_address() {
+    let routed = |[node, _]: &mut [Snapshot; 2]| {
+        let pod: IpAddr = "10.244.5.23".parse().expect("an address");
+        let table = &mut balancer(node).services[0];
+        table.destinations.retain(|entry| entry.destination.address.ip() == pod);
+        table.destinations[0].destination.method = ipvs::ForwardingMethod::ROUTE;
+    };
+    among(Severity::Error, Code::AcceptLocalOff, Stage::Sysctl, routed);
+    let mut nodes = cluster();
+    routed(&mut nodes);
+    let name = "net.ipv4.conf.cni0.accept_local";
+    nodes[0].network.sysctls.insert(name.to_owned(), "1".to_owned());
+    let findings = doctor(&nodes).findings;
+    assert!(findings.iter().all(|one| one.code != Code::AcceptLocalOff), "{findings:#?}");
+}
+
+#[test]
 fn rules_of_netfilter() {
     let filter = |rules: &str| format!("{RULES}*filter\n{rules}COMMIT\n");
     let set = |text: String| {

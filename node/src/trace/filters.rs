@@ -174,7 +174,7 @@ impl Walk<'_, '_> {
             // Answers of pods that own the service's address pass the director with it.
             if self.direction == Direction::Return && self.balanced.is_none() {
                 let told = told.fix(format!("sysctl -w net.ipv4.conf.{link}.accept_local=1"));
-                return self.lose(place, Stage::Sysctl, Code::RpFilterStrict, told);
+                return self.lose(place, Stage::Sysctl, Code::AcceptLocalOff, told);
             }
             return self.lose(place, Stage::Nat, Code::MasqueradeMissing, told);
         }

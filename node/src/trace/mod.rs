@@ -17,6 +17,7 @@ mod rows;
 mod rules;
 mod service;
 mod socket;
+mod tunnel;
 mod underlay;
 mod value;
 mod walk;
@@ -27,6 +28,8 @@ pub use service::Pick;
 pub use value::{
     Break, Candidate, Direction, Evidence, Frame, Packet, Path, State, Step, Trace, Verdict,
 };
+
+use ipvs::ForwardingMethod;
 
 use cluster::Cluster;
 use question::Start;
@@ -99,10 +102,14 @@ fn to_destination<'a>(
 ) -> Way<()> {
     let On { arrival, met, choices, choice } = *on;
     walk.balance(arrival, met, choices, choice, &mut packet)?;
-    let towards = choice.entry.destination.address.ip();
-    let kept = walk.balanced.is_none();
-    let origin = Origin::Balanced { mark: arrival.mark, towards, kept };
-    let arrival = walk.follow(At { place: arrival.place, origin }, &mut packet)?;
+    let destination = &choice.entry.destination;
+    let arrival = if destination.method == ForwardingMethod::TUNNEL {
+        walk.through_tunnel(arrival, destination, &mut packet)?
+    } else {
+        let (mark, kept) = (arrival.mark, walk.balanced.is_none());
+        let origin = Origin::Balanced { mark, towards: destination.address.ip(), kept };
+        walk.follow(At { place: arrival.place, origin }, &mut packet)?
+    };
     walk.check_socket(arrival.place, &packet)?;
     come_back(walk, arrival, start, packet)
 }

@@ -244,9 +244,10 @@ impl<'a> Walk<'a, '_> {
                 self.ok(place, Stage::Nat, told);
                 Ok(())
             }
-            ForwardingMethod::ROUTE => Ok(()),
+            ForwardingMethod::ROUTE | ForwardingMethod::TUNNEL => Ok(()),
             _ => {
-                let told = Told::new(format!("packets to {address} are tunnelled ({method})"));
+                let told =
+                    Told::new(format!("how packets get to {address} is not known ({method})"));
                 Err(self.lose_sight(place, Stage::Nat, Code::InputMissing, told))
             }
         }

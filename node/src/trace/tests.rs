@@ -450,8 +450,45 @@ fn directly_routed_packets_keep_the_services_address() {
     let trace = of(&nodes, TARGET, "10.244.5.1");
     assert_eq!(trace.verdict, Verdict::Delivered, "{trace:#?}");
     nodes[0].network.sysctls.remove("net.ipv4.conf.cni0.accept_local");
-    let forged = at("n120", Stage::Sysctl, "cni0", Code::RpFilterStrict);
+    let forged = at("n120", Stage::Sysctl, "cni0", Code::AcceptLocalOff);
     assert_eq!(broken(&nodes, "10.244.5.1"), forged);
+}
+
+#[test]
+fn tunnelled_packets_are_followed_to_the_device_that_unwraps_them() {
+    let mut nodes = testing::cluster();
+    let real = ip("172.16.20.121");
+    let table = service(&mut nodes[0]);
+    table.destinations.truncate(1);
+    table.destinations[0].destination.method = ipvs::ForwardingMethod::TUNNEL;
+    table.destinations[0].destination.address = (real, SERVICE.port()).into();
+    // The real server has the address, a socket, and no service.
+    let Part::Read(balancer) = &mut nodes[1].balancer else { panic!("IPVS was read") };
+    balancer.services.clear();
+    let server = crate::Listener { protocol: 6, address: SERVICE, only_ipv6: None };
+    nodes[1].network.listeners = Part::Read(vec![server]);
+    assert_eq!(broken(&nodes, "10.244.5.23"), at("n121", Stage::Vtep, "", Code::VtepMissing));
+    let mut device = nodes[1].network.links[0].clone();
+    (device.base.index, device.base.name) = (30, "tunl0".to_owned());
+    device.base.kind = Some("ipip".to_owned());
+    device.base.flags = vxlan::LinkFlags::empty();
+    nodes[1].network.links.push(device);
+    assert_eq!(broken(&nodes, "10.244.5.23"), at("n121", Stage::Vtep, "tunl0", Code::VtepDown));
+    let device = nodes[1].network.links.last_mut().expect("a link");
+    device.base.flags = vxlan::LinkFlags::UP | vxlan::LinkFlags::RUNNING;
+    // The answer has the service's address, which the asker's node has too.
+    let forged = at("n120", Stage::Sysctl, "flannel.1", Code::AcceptLocalOff);
+    assert_eq!(broken(&nodes, "10.244.5.23"), forged);
+    let sysctl = "net.ipv4.conf.flannel/1.accept_local".to_owned();
+    nodes[0].network.sysctls.insert(sysctl, "1".to_owned());
+    let trace = of(&nodes, TARGET, "10.244.5.23");
+    assert_eq!(trace.verdict, Verdict::Delivered, "{trace:#?}");
+    let said: Vec<_> = trace.paths[0].steps.iter().map(|step| step.summary.as_str()).collect();
+    assert!(
+        said.contains(&"packets of up to 1480 fit: ipip adds 20, eth0 takes 1500"),
+        "{said:#?}"
+    );
+    assert!(said.contains(&"tunl0 unwraps it (ipip)"), "{said:#?}");
 }
 
 #[test]
