@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(30 * 60);
 pub(crate) struct Arguments {
     /// What to measure; without it, everything
     tables: Vec<Table>,
-    /// Which kernel IPVS is measured on: 6.1, 6.12 or 7.2
+    /// Which kernel IPVS and nodes are measured on: 6.1, 6.12 or 7.2
     #[arg(long, default_value = "6.12", value_parser = choice)]
     kernel: Choice,
 }
@@ -33,13 +33,15 @@ enum Table {
     Conntrack,
     /// On the running kernel, by root, too
     Vxlan,
+    /// Snapshots, traces and doctor: on the lab's nodes, in a kernel that is booted for it
+    Node,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<i32> {
     let programs = cargo::build_release(&["rsadm", "testbed"])?;
     let layout = Layout::of_this_program()?;
     let tools = Tools::fetch(&layout)?;
-    let all = [Table::Ipvs, Table::Conntrack, Table::Vxlan];
+    let all = [Table::Ipvs, Table::Conntrack, Table::Vxlan, Table::Node];
     let tables = if arguments.tables.is_empty() { &all[..] } else { &arguments.tables };
     let mut code = 0;
     for table in tables {
@@ -47,23 +49,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<i32> {
             Table::Ipvs => ("ipvs", "ipvsadm"),
             Table::Conntrack => ("conntrack", "conntrack"),
             Table::Vxlan => ("vxlan", "bridge"),
+            // Nothing else does that.
+            Table::Node => ("node", "ip"),
         };
         let path = |program: &str| programs.join(program).display().to_string();
         let peer = tools.program(peer).display().to_string();
         let words = vec!["bench".to_owned(), name.to_owned(), path("rsadm"), peer];
         let job = Job::new(programs.join("testbed"), words, Some(&tools))?;
+        // The lab sets its services up by rsadm.
+        let search = job.environment.get("PATH").cloned().unwrap_or_default();
+        let job = job.env("PATH", format!("{}:{search}", programs.display()));
         code = code.max(match (table, arguments.kernel) {
             (Table::Conntrack | Table::Vxlan, _) => {
                 let status = job.command().status();
                 process::exit_code(status.context(|| "cannot run the benchmark".into())?)
             }
-            (Table::Ipvs, Choice::Boot(kernel)) => {
+            (Table::Ipvs | Table::Node, Choice::Boot(kernel)) => {
                 let kernel = kernel.fetch(&layout, &tools)?;
                 let mut boot = Boot::new(&layout, &kernel, &tools);
                 boot.limit = LIMIT;
                 boot.run(&job, &mut io::stdout(), &mut io::stderr())?
             }
-            (Table::Ipvs, Choice::Host) => {
+            (Table::Ipvs | Table::Node, Choice::Host) => {
                 return Err(Error::new(
                     "this benchmark fills and empties the table: it needs a kernel of its own",
                 ));

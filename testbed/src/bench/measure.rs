@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::OsStr,
     fs,
-    process::{Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -41,11 +41,19 @@ fn bare(table: &str, work: &str) -> Result<(Duration, Duration)> {
 
 /// Times a command that must succeed.
 pub(super) fn run(command: &mut Command) -> Result<Duration> {
+    run_to(command, |status| status.success())
+}
+
+/// Times a command that must end well.
+pub(super) fn run_to(
+    command: &mut Command,
+    well: impl FnOnce(ExitStatus) -> bool,
+) -> Result<Duration> {
     let program = command.get_program().to_string_lossy().into_owned();
     let start = Instant::now();
     let status = command.status().context(|| format!("cannot run {program}"))?;
     let time = start.elapsed();
-    if status.success() {
+    if well(status) {
         let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
         eprintln!("  {:>9.4} s  {program} {}", time.as_secs_f64(), arguments.join(" "));
         Ok(time)

@@ -7,6 +7,7 @@
 mod conntrack;
 mod ipvs;
 mod measure;
+mod node;
 mod socket;
 mod vxlan;
 
@@ -21,7 +22,8 @@ const ROUNDS: usize = 7;
 /// One line of the table.
 struct Row {
     work: String,
-    /// The least that the kernel takes; without it, the classic tool is what ours is measured by.
+    /// The least that the kernel takes; without it, the classic tool is what ours is measured by, and
+    /// without either the target is a time.
     limit: Option<Times>,
     ours: Times,
     peer: Option<Times>,
@@ -30,13 +32,14 @@ struct Row {
     memory: Option<u64>,
 }
 
-/// Runs the benchmarks of one kernel table and prints their lines. `rsadm` is the program to
-/// measure, `peer` the classic tool.
+/// Runs the benchmarks of one kernel table, or of whole nodes, and prints their lines. `rsadm` is
+/// the program to measure, `peer` the classic tool.
 pub fn main(table: &str, rsadm: &Path, peer: &Path) -> Result<()> {
     let rows = match table {
         "ipvs" => ipvs::rows(rsadm, peer)?,
         "conntrack" => conntrack::rows(rsadm, peer)?,
         "vxlan" => vxlan::rows(rsadm, peer)?,
+        "node" => node::rows(rsadm)?,
         _ => return Err(Error::new(format!("no benchmarks of {table}"))),
     };
     println!("{table}; medians of {ROUNDS}; seconds");

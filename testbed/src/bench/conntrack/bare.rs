@@ -104,7 +104,7 @@ fn client(number: u32) -> Endpoint {
 }
 
 /// Makes flows, in windows that were made before the clock starts.
-pub(super) fn create(bare: &mut Bare, numbers: std::ops::Range<u32>) -> Result<Duration> {
+pub(in crate::bench) fn create(bare: &mut Bare, numbers: std::ops::Range<u32>) -> Result<Duration> {
     create_from(bare, numbers, client)
 }
 

@@ -8,12 +8,12 @@ const PATH: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
 
 /// `net.netfilter.nf_conntrack_max`, which all network namespaces share, raised for as long as this
 /// lives.
-pub(super) struct Maximum {
+pub(in crate::bench) struct Maximum {
     before: Option<u32>,
 }
 
 impl Maximum {
-    pub(super) fn of_at_least(flows: u32) -> Result<Self> {
+    pub(in crate::bench) fn of_at_least(flows: u32) -> Result<Self> {
         let Ok(text) = fs::read_to_string(PATH) else {
             return Err(super::missing("connection tracking"));
         };

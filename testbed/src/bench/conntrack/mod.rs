@@ -18,8 +18,8 @@ use netlink_sys::protocols::NETLINK_NETFILTER;
 
 use super::{ROUNDS, Row, measure, measure::times, socket::Bare};
 use crate::{Context, Error, Result, namespace::Namespace};
-pub(super) use bare::work;
-use maximum::Maximum;
+pub(super) use bare::{create, work};
+pub(super) use maximum::Maximum;
 
 /// Size of the table.
 const FLOWS: u32 = 1_000_000;

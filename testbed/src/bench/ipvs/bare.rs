@@ -6,6 +6,7 @@ use std::{
     fs::File,
     io::Read as _,
     net::{Ipv4Addr, SocketAddrV4},
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -32,7 +33,7 @@ pub(in crate::bench) fn work(work: &str) -> Result<Duration> {
     let mut bare = Ipvs::connect()?;
     match work {
         "nothing" => Ok(Duration::ZERO),
-        "restore" => bare.restore(&Ipvs::table(SERVICES, DESTINATIONS)),
+        "restore" => bare.restore(&Ipvs::table(0..SERVICES, DESTINATIONS)),
         "plain" => bare.plain(),
         "destinations" => bare.destinations(),
         _ => Err(Error::new(format!("no bare work {work}"))),
@@ -40,7 +41,7 @@ pub(in crate::bench) fn work(work: &str) -> Result<Duration> {
 }
 
 /// The virtual address of a service of the benchmark.
-pub(super) fn service_address(number: u32) -> SocketAddrV4 {
+pub(in crate::bench) fn service_address(number: u32) -> SocketAddrV4 {
     SocketAddrV4::new(Ipv4Addr::from_bits(0x0af3_0000 + number), 80)
 }
 
@@ -50,7 +51,7 @@ pub(super) fn destination_address(service: u32, number: u32) -> SocketAddrV4 {
 }
 
 /// The socket, and the number of the family.
-pub(super) struct Ipvs {
+pub(in crate::bench) struct Ipvs {
     bare: Bare,
     family: u16,
 }
@@ -68,7 +69,7 @@ fn put_service_key(message: &mut Message, number: u32, whole: bool) {
 }
 
 impl Ipvs {
-    pub(super) fn connect() -> Result<Self> {
+    pub(in crate::bench) fn connect() -> Result<Self> {
         let mut bare = Bare::connect(NETLINK_GENERIC)?;
         let mut message = Message::generic(0, 0, GET_FAMILY, 1);
         message.put_str(2, "IPVS");
@@ -87,9 +88,9 @@ impl Ipvs {
     }
 
     /// The messages that make the table of the benchmark.
-    pub(super) fn table(services: u32, destinations: u32) -> Vec<Message> {
+    pub(in crate::bench) fn table(services: Range<u32>, destinations: u32) -> Vec<Message> {
         let mut messages = Vec::new();
-        for service in 0..services {
+        for service in services {
             let mut message = Message::generic(0, 0, NEW_SERVICE, 1);
             put_service_key(&mut message, service, true);
             messages.push(message);
@@ -109,7 +110,7 @@ impl Ipvs {
     }
 
     /// Sends messages in windows, with an acknowledgement for the last of each.
-    pub(super) fn restore(&mut self, messages: &[Message]) -> Result<Duration> {
+    pub(in crate::bench) fn restore(&mut self, messages: &[Message]) -> Result<Duration> {
         let windows = windows(self.family, 0, messages);
         let start = Instant::now();
         self.bare.send_windows(&windows)?;

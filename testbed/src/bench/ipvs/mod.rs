@@ -13,8 +13,7 @@ use std::{
 
 use super::{ROUNDS, Row, measure, measure::times};
 use crate::{Context, Error, Result, namespace::Namespace, process};
-use bare::Ipvs;
-pub(super) use bare::work;
+pub(super) use bare::{Ipvs, service_address, work};
 
 /// Size of the table: services, and destinations of each.
 const SERVICES: u32 = 10_000;
@@ -32,7 +31,7 @@ pub(super) fn rows(rsadm: &Path, ipvsadm: &Path) -> Result<Vec<Row>> {
     let full = Namespace::new("full")?;
     let start = full.enter(|| bench.start())?;
     let restore = bench.restore()?;
-    full.enter(|| Ipvs::connect()?.restore(&Ipvs::table(SERVICES, DESTINATIONS)))?;
+    full.enter(|| Ipvs::connect()?.restore(&Ipvs::table(0..SERVICES, DESTINATIONS)))?;
     let plain = full.enter(|| bench.plain())?;
     let statistics = full.enter(|| bench.statistics())?;
     Ok(vec![start, restore, plain, statistics])
