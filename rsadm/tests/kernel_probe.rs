@@ -46,7 +46,7 @@ impl Probes {
         let nodes = snapshots::of(&lab)?;
         let folder = tempfile::tempdir()?;
         for node in &nodes {
-            node.save(&folder.path().join(format!("{}.json.gz", node.name)))?;
+            node.save(folder.path().join(format!("{}.json.gz", node.name)))?;
         }
         Ok(Self { lab, folder, nodes })
     }
