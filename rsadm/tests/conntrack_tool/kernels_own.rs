@@ -1,6 +1,7 @@
 //! What the kernel's own tests of connection tracking look at through ctnetlink, in cases of our
 //! own.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
@@ -32,7 +33,7 @@ pub(crate) fn zones(ctx: &Context) -> Outcome {
             "-s fd00::1 -d fd00::2 -p udp --sport 1 --dport 2",
             "-s fd00::3 -d fd00::4 -p icmpv6 --icmpv6-type 128 --icmpv6-code 0 --icmpv6-id 5",
         ] {
-            script += &format!("-I {flow} -t 50000{zone}\n");
+            writeln!(script, "-I {flow} -t 50000{zone}")?;
         }
     }
     let mut pair = Pair::new(ctx, &script)?;
@@ -230,12 +231,11 @@ pub(crate) fn manual(ctx: &Context) -> Outcome {
     compare(&mut pair, "-E -o timestamp", |pair| {
         pair.run(Tool::Reference, &split("-D -s 1.2.3.4"), b"").map(drop)
     })?;
-    let zoned: String = (1..=3)
-        .map(|port| {
-            let flow = format!("-s 10.0.0.1 -d 10.0.0.2 -p udp --sport {port} --dport 2");
-            format!("-I {flow} -t 50000 -w 11\n")
-        })
-        .collect();
+    let mut zoned = String::new();
+    for port in 1..=3 {
+        let flow = format!("-s 10.0.0.1 -d 10.0.0.2 -p udp --sport {port} --dport 2");
+        writeln!(zoned, "-I {flow} -t 50000 -w 11")?;
+    }
     pair.start_from(&zoned)?;
     if pair.flows() == 3 {
         let saved = listed(&pair, "-L -w 11 -o save")?.join("\n").replace("-w 11", "-w 12");
