@@ -63,6 +63,18 @@ pub(super) fn hint(refused: &Refused) -> Option<Cow<'static, str>> {
         (Reason::NotSupported, Request::CreateFlow(_) | Request::PutFlow(_)) => {
             "NAT needs the module nf_nat, a helper its own, such as nf_conntrack_ftp".into()
         }
+        // Of what asks for nothing in particular the kernel can only miss the whole.
+        (
+            Reason::Invalid,
+            Request::ListFlows
+            | Request::ListDying
+            | Request::ListUnconfirmed
+            | Request::ListExpectations
+            | Request::ReadStatistics
+            | Request::Flush
+            | Request::FlushExpectations
+            | Request::DeleteMatching,
+        ) => "the module may be missing: `modprobe nf_conntrack_netlink` loads it".into(),
         (Reason::Invalid, Request::CreateFlow(_) | Request::PutFlow(_)) => {
             "this kernel may not track that protocol, or lack zones; `rsadm conntrack caps` tells \
              what it can do"
@@ -90,6 +102,10 @@ mod tests {
         assert!(text.contains("`rsadm conntrack update` changes it"), "{text}");
         let text = told(Request::CreateFlow(tuple.into()), 12);
         assert!(text.contains("nf_conntrack_max"), "{text}");
+        for request in [Request::ListFlows, Request::ReadStatistics, Request::Flush] {
+            let text = told(request, 22);
+            assert!(text.contains("`modprobe nf_conntrack_netlink`"), "{text}");
+        }
         assert_eq!(told(Request::Flush, 5).lines().count(), 1, "nothing to advise");
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 use testbed::harness::{Context, Outcome};
 
-use super::{all, done, has_zones, ids, listed, load, out, rsadm, run, same, table};
+use super::{all, done, has_zones, ids, listed, load, out, rsadm, run, same, table, translated};
 
 pub(crate) fn one_flow(ctx: &Context) -> Outcome {
     let tcp = "-p tcp -s 10.0.0.1 -d 10.0.0.2 --sport 1000 --dport 80";
@@ -118,18 +118,31 @@ fn kept(mut flows: Vec<Value>) -> Vec<String> {
 pub(crate) fn save_and_load(ctx: &Context) -> Outcome {
     table(ctx)?;
     // Kernels without NAT refuse these.
-    let nat = "create -p udp -s 10.0.0.1 -d 10.0.0.8 --sport 1000 --dport 53 -t 9000 -g 10.9.9.9:5353 \
-               -n 10.8.8.8:2000";
-    let port = "create -p udp -s 10.0.0.1 -d 10.0.0.8 --sport 1001 --dport 53 -t 9000 -g :5354";
-    let translated = run(ctx, nat)?.code() == 0 && run(ctx, port)?.code() == 0;
+    let translated = translated(ctx)?;
+    let helped =
+        "create -p udp -s 10.0.0.1 -d 10.0.0.2 --sport 5000 --dport 69 -t 9000 --helper tftp";
+    let helped = run(ctx, helped)?.code() == 0;
+    let rule = ["-t", "raw", "-A", "PREROUTING", "-m", "connlabel", "--label", "3"];
+    let has_labels = ctx.capture(ctx.reference("iptables").args(rule))?.status.success();
+    if has_labels {
+        let flow = "create -p udp -s 10.0.0.1 -d 10.0.0.2 --sport 6000 --dport 69 -t 9000";
+        all(ctx, &format!("{flow} --label-add 3,127"))?;
+    }
     let before = kept(listed(ctx, "list")?);
     let saved = out(ctx, "save")?;
-    if translated {
-        same(ctx, "ports of NAT", 2, saved.matches(":535").count());
+    for (what, there, text) in [
+        ("ports of NAT", translated, ":535"),
+        ("a helper", helped, " --helper \"tftp\""),
+        ("labels", has_labels, " --labels 0x80000000000000000000000000000008"),
+    ] {
+        same(ctx, what, there, saved.contains(text));
     }
     out(ctx, "flush")?;
     load(ctx, &saved)?;
-    same(ctx, "flows", &before, &kept(listed(ctx, "list")?));
+    let loaded = listed(ctx, "list")?;
+    let timeouts = loaded.iter().filter_map(|flow| flow["timeout"].as_u64());
+    ctx.check("timeouts", timeouts.into_iter().all(|left| (8900..=9000).contains(&left)));
+    same(ctx, "flows", &before, &kept(loaded));
     // conntrack's own format loses marks and ports of NAT, but names the same flows.
     let classic = out(ctx, "list -o save -f ipv6")?;
     let marked = ids(&listed(ctx, "list -f ipv6")?).len();

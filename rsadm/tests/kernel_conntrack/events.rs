@@ -1,6 +1,7 @@
 //! Events as they come, and too many of them.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
 use std::thread;
@@ -96,5 +97,53 @@ pub(crate) fn storm(ctx: &Context) -> Outcome {
     ctx.check(&said, said.contains("events were lost (1): they come faster than they are read"));
     same(ctx, "flows", 4950, view.len());
     ctx.check("the table is right", ids(&listed(ctx, "list")?) == view);
+    Ok(())
+}
+
+/// Bytes that wait in the socket of netfilter that listens here, and how often it lost some.
+fn waiting() -> Result<Option<(u64, u64)>> {
+    let sockets = fs::read_to_string("/proc/net/netlink")?;
+    let listens = |row: &str| {
+        let columns: Vec<_> = row.split_whitespace().collect();
+        let [_, "12", _, groups, bytes, _, _, _, lost, ..] = columns[..] else { return None };
+        let listens = groups.bytes().any(|digit| digit != b'0');
+        listens.then(|| Some((bytes.parse().ok()?, lost.parse().ok()?)))?
+    };
+    Ok(sockets.lines().find_map(listens))
+}
+
+/// The buffer is the size that was asked for: what does not fit into the usual one is not lost.
+pub(crate) fn buffer(ctx: &Context) -> Outcome {
+    const FLOWS: u32 = 5000;
+    const USUAL: u64 = 212_992;
+    let mut child = listen("-o ndjson -e NEW -b 33554432")?;
+    signal(&child, Signal::STOP)?;
+    let line =
+        |port| format!("-A -t 9000 -s 10.1.0.1 -d 10.0.0.2 -p udp --sport {port} --dport 53\n");
+    load(ctx, &(1..=FLOWS).map(line).collect::<String>())?;
+    let waiting = waiting()?;
+    signal(&child, Signal::CONT)?;
+    let Some(output) = child.stdout.take() else { return ctx.fail("no output") };
+    if waiting.is_none_or(|(bytes, lost)| lost > 0 && bytes < 4 * USUAL) {
+        signal(&child, Signal::TERM)?;
+        child.wait()?;
+        return ctx.skip("who is not root outside of user namespaces gets no large buffer here");
+    }
+    let mut lines = BufReader::new(output).lines();
+    let heard = lines.by_ref().take(FLOWS as usize).collect::<std::io::Result<Vec<_>>>()?;
+    ctx.check(
+        "none is made up for",
+        heard.iter().all(|line| line.contains("\"event\":\"new\"") && !line.contains("true")),
+    );
+    ctx.check(
+        &format!("{waiting:?}"),
+        waiting.is_some_and(|(bytes, lost)| bytes > USUAL && lost == 0),
+    );
+    signal(&child, Signal::TERM)?;
+    same(ctx, "no more", 0, lines.count());
+    same(ctx, "status", Some(0), child.wait()?.code());
+    let mut said = String::new();
+    child.stderr.take().map(|mut err| err.read_to_string(&mut said)).transpose()?;
+    same(ctx, "no loss is told", format!("rsadm: {FLOWS} events\n"), said);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use testbed::harness::{Context, Outcome};
 
-use super::{done, has_zones, ids, listed, out, same, table};
+use super::{done, has_zones, ids, listed, out, same, table, translated};
 
 type Meaning = fn(&Value) -> bool;
 
@@ -19,7 +19,7 @@ fn starts(value: &Value, text: &str) -> bool {
     value.as_str().is_some_and(|address| address.starts_with(text))
 }
 
-const FILTERS: [(&str, Meaning); 34] = [
+const FILTERS: [(&str, Meaning); 40] = [
     ("-s 10.0.0.1", |it| original(it, "source") == "10.0.0.1"),
     ("-s fd00::1", |it| original(it, "source") == "fd00::1"),
     ("-d fd00::2", |it| original(it, "destination") == "fd00::2"),
@@ -28,6 +28,17 @@ const FILTERS: [(&str, Meaning); 34] = [
     ("-d 10.0.0.0/24", |it| starts(&original(it, "destination"), "10.0.0.")),
     ("-d fd00:1::/32", |it| starts(&original(it, "destination"), "fd00:1:")),
     ("-r 10.0.9.9", |it| it["reply"]["source"] == "10.0.9.9"),
+    ("-r 10.0.9.0/24", |it| starts(&it["reply"]["source"], "10.0.9.")),
+    ("-r fd00:1::/32", |it| starts(&it["reply"]["source"], "fd00:1:")),
+    ("-r !10.0.0.0/16", |it| !starts(&it["reply"]["source"], "10.0.")),
+    ("-q 10.0.0.4/31", |it| {
+        ["10.0.0.4", "10.0.0.5"].iter().any(|address| it["reply"]["destination"] == *address)
+    }),
+    ("-q fd00::/16", |it| starts(&it["reply"]["destination"], "fd00:")),
+    ("--reply-port-dst 1-1000", |it| {
+        let port = it["reply"]["destination_port"].as_u64();
+        port.is_some_and(|port| (1..=1000).contains(&port))
+    }),
     ("-s !10.0.0.1", |it| original(it, "source") != "10.0.0.1"),
     ("-s 10.0.0.3,10.0.0.4", |it| {
         ["10.0.0.3", "10.0.0.4"].iter().any(|address| original(it, "source") == *address)
@@ -75,9 +86,27 @@ const OF_ZONES: [(&str, Meaning); 5] = [
     ("-w 5 -d fd00::2", |it| it["zone"] == 5 && original(it, "destination") == "fd00::2"),
 ];
 
-fn filters(ctx: &Context) -> Vec<(&'static str, Meaning)> {
+/// Of the flows that [`translated`] makes.
+const OF_NAT: [(&str, Meaning); 9] = [
+    ("-n", |it| has_status(it, "SRC_NAT")),
+    ("-g", |it| has_status(it, "DST_NAT")),
+    ("-j", |it| has_status(it, "SRC_NAT") || has_status(it, "DST_NAT")),
+    ("-g 10.9.0.0/16", |it| starts(&it["destination_nat"]["address"], "10.9.")),
+    ("-g 10.9.0.0/16:5300-5353", |it| {
+        starts(&it["destination_nat"]["address"], "10.9.") && it["destination_nat"]["port"] == 5353
+    }),
+    ("-g :5354", |it| it["destination_nat"]["port"] == 5354),
+    ("-n 10.8.8.8/29", |it| starts(&it["source_nat"]["address"], "10.8.8.")),
+    ("-n fd08::/16", |it| starts(&it["source_nat"]["address"], "fd08:")),
+    ("-j [fd08::/16]:2000-2999", |it| it["source_nat"]["port"] == 2001),
+];
+
+/// Makes the table, and answers the filters that it is asked by.
+fn fill(ctx: &Context) -> super::Result<Vec<(&'static str, Meaning)>> {
+    table(ctx)?;
     let zones: &[(&str, Meaning)] = if has_zones(ctx) { &OF_ZONES } else { &[] };
-    FILTERS.iter().chain(zones).copied().collect()
+    let nat: &[(&str, Meaning)] = if translated(ctx)? { &OF_NAT } else { &[] };
+    Ok(FILTERS.iter().chain(zones).chain(nat).copied().collect())
 }
 
 fn that_match(flows: &[Value], meaning: Meaning) -> Vec<Value> {
@@ -85,10 +114,10 @@ fn that_match(flows: &[Value], meaning: Meaning) -> Vec<Value> {
 }
 
 pub(crate) fn find(ctx: &Context) -> Outcome {
-    table(ctx)?;
+    let filters = fill(ctx)?;
     let whole = listed(ctx, "list")?;
-    same(ctx, "flows", if has_zones(ctx) { 17 } else { 13 }, whole.len());
-    for (filter, meaning) in filters(ctx) {
+    ctx.check("flows", whole.len() >= if has_zones(ctx) { 17 } else { 13 });
+    for (filter, meaning) in filters {
         let expected = ids(&that_match(&whole, meaning));
         ctx.check(&format!("{filter} matches some"), !expected.is_empty() || filter.contains('!'));
         same(ctx, filter, expected, ids(&listed(ctx, &format!("list {filter}"))?));
@@ -97,9 +126,9 @@ pub(crate) fn find(ctx: &Context) -> Outcome {
 }
 
 pub(crate) fn delete(ctx: &Context) -> Outcome {
-    for (filter, meaning) in filters(ctx) {
+    for (filter, meaning) in fill(ctx)? {
         out(ctx, "flush")?;
-        table(ctx)?;
+        fill(ctx)?;
         let before = listed(ctx, "list")?;
         let doomed = ids(&that_match(&before, meaning));
         let command = format!("delete {filter} -o ndjson");

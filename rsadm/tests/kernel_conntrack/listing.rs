@@ -140,3 +140,53 @@ FLOWS   SHARE  SOURCE
     }
     Ok(())
 }
+
+/// The elements of a text that are open at its end; what closes another one is a mistake.
+fn open_elements(text: &str) -> std::result::Result<Vec<&str>, String> {
+    let mut open = Vec::new();
+    let mut roots = 0;
+    for part in text.split('<').skip(1) {
+        let Some((tag, _)) = part.split_once('>') else {
+            return Err(format!("<{part} has no end"));
+        };
+        if tag.starts_with('?') || tag.ends_with('/') {
+            continue;
+        }
+        if let Some(name) = tag.strip_prefix('/') {
+            let closed = open.pop();
+            if closed != Some(name) {
+                return Err(format!("{closed:?} is closed as {name}"));
+            }
+        } else {
+            roots += usize::from(open.is_empty());
+            open.push(tag.split(' ').next().unwrap_or_default());
+        }
+    }
+    if roots == 1 { Ok(open) } else { Err(format!("{roots} roots in {text:?}")) }
+}
+
+/// Whatever is shown as XML is one document, with nothing in it too.
+pub(crate) fn xml(ctx: &Context) -> Outcome {
+    fill(ctx)?;
+    let key = "-p udp -s fd00::1 -d fd00::2 --sport 1000 --dport 53";
+    for line in [
+        "list",
+        "list -p tcp",
+        "list -m 12345",
+        &format!("get {key}"),
+        "dying",
+        "unconfirmed",
+        "delete -p icmp --dry-run",
+        "update -p udp --set-mark 3",
+        "delete -p icmp",
+        "delete -m 12345",
+    ] {
+        let text = out(ctx, &format!("{line} -o xml"))?;
+        same(ctx, line, Ok(Vec::new()), open_elements(&text));
+        let flows = text.matches("<flow").count();
+        let expects_some =
+            !line.contains("12345") && !line.contains("dying") && line != "unconfirmed";
+        same(ctx, &format!("{line}: flows"), expects_some, flows > 0);
+    }
+    Ok(())
+}

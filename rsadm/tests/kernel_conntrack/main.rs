@@ -9,6 +9,7 @@ use testbed::harness::{Case, Context, Failure, Need};
 use testbed::process::Captured;
 
 mod changes;
+mod counted;
 mod events;
 mod filters;
 mod listing;
@@ -26,6 +27,8 @@ fn main() -> ExitCode {
         case("lists_for_programs_have_every_field", listing::structured),
         case("counts_statistics_and_capabilities", listing::table),
         case("groups_are_counted", listing::top),
+        case("groups_are_measured_and_watched", counted::top),
+        case("counters_of_those_that_match_are_zeroed", counted::zero),
         case("every_filter_finds_what_it_says", filters::find),
         case("deletions_hit_nothing_else", filters::delete),
         case("filters_are_explained", filters::explain),
@@ -41,7 +44,15 @@ fn main() -> ExitCode {
         case("the_kernel_leaves_out_what_does_not_match", requests::short_listings),
         case("events_are_shown_until_a_signal", events::shown),
         case("a_storm_of_events_is_made_up_for", events::storm),
+        case("a_large_buffer_holds_a_storm", events::buffer),
+        case("xml_is_well_formed", listing::xml),
         case("refusals_come_with_a_hint", refusals::hints),
+        case("what_the_kernel_lacks_is_said", refusals::absent),
+        Case {
+            name: "a_missing_module_is_named",
+            needs: &[Need::RealRoot],
+            run: refusals::without_module,
+        },
         case("nothing_is_dropped_without_a_word", refusals::silent),
         Case {
             name: "without_privilege_it_is_said",
@@ -119,6 +130,27 @@ fn same<A: PartialEq<B> + Debug, B: Debug>(ctx: &Context, name: &str, expected: 
 /// Whether flows have zones here.
 fn has_zones(ctx: &Context) -> bool {
     ctx.kernel() == "host"
+}
+
+/// Makes translated flows; whether this kernel can.
+fn translated(ctx: &Context) -> Result<bool> {
+    let flow = "create -p udp -t 9000 --dport 53 -s";
+    for rest in [
+        "10.0.0.1 -d 10.0.0.8 --sport 1000 -g 10.9.9.9:5353 -n 10.8.8.8:2000",
+        "10.0.0.1 -d 10.0.0.8 --sport 1001 -g :5354",
+        "fd00::1 -d fd00::8 --sport 1000 -n [fd08::8]:2001",
+    ] {
+        if run(ctx, &format!("{flow} {rest}"))?.code() != 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Has packets tracked in the namespace, as somebody must want it; whether that is so now.
+fn track_packets(ctx: &Context) -> Result<bool> {
+    let rule = ["-t", "nat", "-A", "POSTROUTING", "-s", "198.51.100.1", "-j", "MASQUERADE"];
+    Ok(ctx.capture(ctx.reference("iptables").args(rule))?.status.success())
 }
 
 /// Flows of every kind; zones where the kernel has them.

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use testbed::harness::{Context, Outcome};
 
-use super::{ids, listed, out, rsadm, run, same, table};
+use super::{has_zones, ids, listed, out, rsadm, run, same, table, translated};
 
 /// Where nobody may read the program.
 const PROGRAM: &str = "/run/rsadm-for-all";
@@ -81,6 +81,82 @@ pub(crate) fn silent(ctx: &Context) -> Outcome {
     let loaded = ctx.capture_with(rsadm().args(["conntrack", "load"]), labelled)?;
     let told = "rsadm: loaded 1 flow\nrsadm: the flows have lost their labels\n  hint: ";
     ctx.check(&loaded.err(), loaded.code() == 1 && loaded.err().starts_with(told));
+    Ok(())
+}
+
+/// What this kernel or its modules cannot do.
+pub(crate) fn absent(ctx: &Context) -> Outcome {
+    let udp = "create -p udp -s 10.3.0.1 -d 10.0.0.2 --sport 1 --dport 2 -t 9";
+    let mut refused = vec![(format!("{udp} --helper nothing-like-it"), "cannot create flow udp ")];
+    if !has_zones(ctx) {
+        for zone in ["-w 9", "--orig-zone 9", "--reply-zone 9"] {
+            refused.push((format!("{udp} {zone}"), "cannot create flow udp "));
+        }
+        same(ctx, "no flow is in a zone", 0, listed(ctx, "list -w 9")?.len());
+        refused.push((
+            "get -p udp -s 10.3.0.1 -d 10.0.0.2 --sport 1 --dport 2 -w 9".to_owned(),
+            "cannot read flow udp ",
+        ));
+    }
+    if !translated(ctx)? {
+        refused.push((format!("{udp} -n 10.9.9.9"), "cannot create flow udp "));
+    }
+    out(ctx, "flush")?;
+    for (line, says) in refused {
+        let captured = run(ctx, &line)?;
+        same(ctx, &line, 1, captured.code());
+        let err = captured.err();
+        let mut lines = err.lines();
+        let sentence = lines.next().unwrap_or_default();
+        ctx.check(&format!("{line}: {err}"), sentence.starts_with(&format!("rsadm: {says}")));
+        let hint = lines.next().unwrap_or_default();
+        ctx.check(
+            &format!("{line}: {err}"),
+            hint.starts_with("  hint: ") && lines.next().is_none(),
+        );
+    }
+    same(ctx, "left", 0, listed(ctx, "list")?.len());
+    Ok(())
+}
+
+/// A kernel that cannot load modules by itself, as long as this lives.
+struct NoLoader(String);
+
+impl NoLoader {
+    const PATH: &str = "/proc/sys/kernel/modprobe";
+
+    fn new() -> std::io::Result<Self> {
+        let before = fs::read_to_string(Self::PATH)?.trim().to_owned();
+        fs::write(Self::PATH, "/nothing/here")?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for NoLoader {
+    fn drop(&mut self) {
+        drop(fs::write(Self::PATH, &self.0));
+    }
+}
+
+pub(crate) fn without_module(ctx: &Context) -> Outcome {
+    // Whatever goes wrong, the module is loaded again by whoever asks next.
+    let loader = NoLoader::new()?;
+    let removed = ctx.capture(Command::new(&loader.0).args(["-r", "nf_conntrack_netlink"]))?;
+    if !removed.status.success() {
+        return ctx.skip("the module stays in this kernel");
+    }
+    for line in ["list", "count", "stats", "delete -p tcp", "flush", "events", "save", "top"] {
+        let captured = run(ctx, line)?;
+        same(ctx, line, 1, captured.code());
+        let err = captured.err();
+        let hint =
+            "\n  hint: the module may be missing: `modprobe nf_conntrack_netlink` loads it\n";
+        ctx.check(
+            &format!("{line}: {err}"),
+            err.starts_with("rsadm: cannot ") && err.ends_with(hint),
+        );
+        ctx.check(line, captured.stdout.is_empty());
+    }
     Ok(())
 }
 
