@@ -23,6 +23,13 @@ pub(super) fn limit(table: &str, work: &str) -> Result<Duration> {
     Ok(time)
 }
 
+/// How long a piece of work takes that needs no process of its own.
+pub(super) fn inside(table: &str, work: &str) -> Result<Duration> {
+    let (_, time) = bare(table, work)?;
+    eprintln!("  {:>9.4} s  {work}", time.as_secs_f64());
+    Ok(time)
+}
+
 /// How long a process took that did this work, and how long the work took it.
 fn bare(table: &str, work: &str) -> Result<(Duration, Duration)> {
     let program = env::current_exe().context(|| "cannot find this program".into())?;

@@ -1,19 +1,24 @@
 //! The least that the kernel has to be asked: bare sends and receives, nothing decoded or printed.
 
 use std::{
+    hint::black_box,
     net::Ipv4Addr,
     slice, thread,
     time::{Duration, Instant},
 };
 
+use conntrack::Flow;
 use netlink_sys::protocols::NETLINK_NETFILTER;
-use rsadm_netlink::Message;
+use rsadm_netlink::{Header, Message};
 
-use super::{LOADED, deleted, events};
+use super::{FLOWS, LOADED, deleted, events};
 use crate::{
-    Error, Result,
+    Context, Error, Result,
     bench::socket::{ACK, Bare, DUMP, Request, WINDOW, windows},
 };
+
+/// How many flows are decoded over and over.
+const DECODED: usize = 1000;
 
 const NEW: u16 = 0x100;
 const GET: u16 = 0x101;
@@ -29,6 +34,7 @@ pub(in crate::bench) fn work(work: &str) -> Result<Duration> {
     match work.split_once('-') {
         None if work == "nothing" => Ok(Duration::ZERO),
         None if work == "list" => list(&mut bare),
+        None if work == "decode" => decode(&mut bare),
         None if work == "listen" => events::listen(),
         None if work == "load" => create(&mut bare, 0..LOADED),
         Some(("delete", round)) => {
@@ -142,6 +148,22 @@ pub(super) fn create_at(
 fn list(bare: &mut Bare) -> Result<Duration> {
     let start = Instant::now();
     bare.ask(&Request { kind: GET, flags: DUMP, message: &message() }, |_| ())?;
+    Ok(start.elapsed())
+}
+
+/// Decodes as many flows as the table has: some of them over and over, which lie in the processor's
+/// cache as those do that were just received.
+fn decode(bare: &mut Bare) -> Result<Duration> {
+    let mut some = Vec::new();
+    bare.ask(&Request { kind: GET, flags: DUMP, message: &message() }, |flow| {
+        if some.len() < DECODED {
+            some.push(flow[Header::LENGTH..].to_vec());
+        }
+    })?;
+    let start = Instant::now();
+    for payload in some.iter().cycle().take(FLOWS as usize) {
+        black_box(Flow::decode(black_box(payload)).context(|| "cannot decode a flow".into())?);
+    }
     Ok(start.elapsed())
 }
 

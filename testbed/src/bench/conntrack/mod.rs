@@ -30,6 +30,31 @@ const LOADED: u32 = 200_000;
 /// A network of clients with a quarter of a million flows.
 const NETWORK: &str = "10.0.1.0/24";
 
+/// Work that has no limit but what conntrack needs for it.
+struct Beside {
+    work: &'static str,
+    ours: &'static [&'static str],
+    conntrack: &'static [&'static str],
+}
+
+const BESIDE: [Beside; 3] = [
+    Beside {
+        work: "list them as XML",
+        ours: &["conntrack", "list", "-o", "xml"],
+        conntrack: &["-L", "-o", "xml"],
+    },
+    Beside {
+        work: "list those from an address",
+        ours: &["conntrack", "list", "-s", "10.0.1.7"],
+        conntrack: &["-L", "-s", "10.0.1.7"],
+    },
+    Beside {
+        work: "mark those from an address",
+        ours: &["conntrack", "update", "-s", "10.0.1.7", "--set-mark", "5"],
+        conntrack: &["-U", "-f", "ipv4", "-s", "10.0.1.7", "-m", "5"],
+    },
+];
+
 /// Runs every benchmark of connection tracking.
 pub(super) fn rows(rsadm: &Path, conntrack: &Path) -> Result<Vec<Row>> {
     let _maximum = Maximum::of_at_least(FLOWS + FLOWS / 4)?;
@@ -37,6 +62,10 @@ pub(super) fn rows(rsadm: &Path, conntrack: &Path) -> Result<Vec<Row>> {
     let full = Namespace::new("rsadm-bench-full")?;
     full.enter(|| fill(bare::create))?;
     let mut rows = vec![full.enter(|| bench.list())?];
+    rows.push(full.enter(decode)?);
+    for beside in &BESIDE {
+        rows.push(full.enter(|| bench.beside(beside))?);
+    }
     rows.push(full.enter(|| bench.delete_address())?);
     rows.push(full.enter(|| bench.delete_network())?);
     drop(full);
@@ -101,6 +130,22 @@ impl Bench<'_> {
             peer: Some(times(peers)),
             target: "<= 1.15",
             memory: Some(measure::memory(&mut self.rsadm(&list))?),
+        })
+    }
+
+    fn beside(&self, beside: &Beside) -> Result<Row> {
+        let (mut ours, mut peers) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            ours.push(measure::run(&mut self.rsadm(beside.ours))?);
+            peers.push(measure::run(&mut self.conntrack(beside.conntrack))?);
+        }
+        Ok(Row {
+            work: beside.work.to_owned(),
+            limit: None,
+            ours: times(ours),
+            peer: Some(times(peers)),
+            target: "<= 1",
+            memory: None,
         })
     }
 
@@ -189,6 +234,19 @@ impl Bench<'_> {
             memory: None,
         })
     }
+}
+
+/// From memory: the kernel and the text are left out.
+fn decode() -> Result<Row> {
+    let runs = (0..ROUNDS).map(|_| measure::inside("conntrack", "decode"));
+    Ok(Row {
+        work: format!("decode {FLOWS} flows"),
+        limit: None,
+        ours: times(runs.collect::<Result<_>>()?),
+        peer: None,
+        target: "<= 0.1 s",
+        memory: None,
+    })
 }
 
 /// Makes the flows of the network again.
