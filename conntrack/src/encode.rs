@@ -31,7 +31,7 @@ pub(crate) fn put_tuple(message: &mut Message, kind: u16, tuple: &Tuple) {
 /// An address under the attribute of its family.
 pub(crate) fn put_address(message: &mut Message, kinds: [u16; 2], address: IpAddr) {
     match address {
-        IpAddr::V4(address) => message.put(kinds[0], &address.octets()),
+        IpAddr::V4(address) => message.put_be32(kinds[0], address.to_bits()),
         IpAddr::V6(address) => message.put(kinds[1], &address.octets()),
     };
 }
@@ -88,22 +88,26 @@ pub(crate) fn put_new_flow(message: &mut Message, flow: &NewFlow) {
             put_nat(message, kind, request);
         }
     }
-    let mut settings = flow.settings.clone();
     // A status that is not given must not be sent: it would take bits away from a flow that exists.
-    settings.status = settings.status.map(|status| status | Status::CONFIRMED);
-    put_settings(message, &settings, flow.helper_info.as_deref());
+    let status = flow.settings.status.map(|status| status | Status::CONFIRMED);
+    put_settings(message, &flow.settings, status, flow.helper_info.as_deref());
 }
 
 /// What is to be changed of a flow.
 pub(crate) fn put_patch(message: &mut Message, patch: &FlowPatch) {
-    put_settings(message, patch, None);
+    put_settings(message, patch, patch.status, None);
 }
 
-fn put_settings(message: &mut Message, settings: &FlowPatch, helper_info: Option<&[u8]>) {
+fn put_settings(
+    message: &mut Message,
+    settings: &FlowPatch,
+    status: Option<Status>,
+    helper_info: Option<&[u8]>,
+) {
     if let Some(timeout) = settings.timeout {
         message.put_be32(CTA_TIMEOUT, timeout);
     }
-    if let Some(status) = settings.status {
+    if let Some(status) = status {
         message.put_be32(CTA_STATUS, status.bits());
     }
     if let Some(state) = &settings.state {

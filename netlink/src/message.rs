@@ -68,29 +68,41 @@ impl Message {
         self.push(attributes)
     }
 
+    /// Appends an attribute of `length` bytes in a padded word: most are that small, and one step
+    /// is several times faster than four.
+    #[inline]
+    fn put_word(&mut self, kind: u16, length: u8, word: [u8; 4]) -> &mut Self {
+        let [size, kind] =
+            [ATTRIBUTE_HEADER as u16 + u16::from(length), kind].map(u16::to_ne_bytes);
+        let attribute = [size[0], size[1], kind[0], kind[1], word[0], word[1], word[2], word[3]];
+        self.bytes.extend_from_slice(&attribute);
+        self
+    }
+
     /// Appends one byte.
     pub fn put_u8(&mut self, kind: u16, value: u8) -> &mut Self {
-        self.put(kind, &[value])
+        self.put_word(kind, 1, [value, 0, 0, 0])
     }
 
     /// Appends two bytes in host order.
     pub fn put_u16(&mut self, kind: u16, value: u16) -> &mut Self {
-        self.put(kind, &value.to_ne_bytes())
+        let [first, second] = value.to_ne_bytes();
+        self.put_word(kind, 2, [first, second, 0, 0])
     }
 
     /// Appends two bytes in network order.
     pub fn put_be16(&mut self, kind: u16, value: u16) -> &mut Self {
-        self.put(kind, &value.to_be_bytes())
+        self.put_u16(kind, value.to_be())
     }
 
     /// Appends four bytes in host order.
     pub fn put_u32(&mut self, kind: u16, value: u32) -> &mut Self {
-        self.put(kind, &value.to_ne_bytes())
+        self.put_word(kind, 4, value.to_ne_bytes())
     }
 
     /// Appends four bytes in network order.
     pub fn put_be32(&mut self, kind: u16, value: u32) -> &mut Self {
-        self.put(kind, &value.to_be_bytes())
+        self.put_u32(kind, value.to_be())
     }
 
     /// Appends eight bytes in host order.

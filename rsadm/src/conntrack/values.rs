@@ -45,13 +45,13 @@ fn negation(text: &str) -> (bool, &str) {
 
 /// A number, decimal or in hexadecimal behind `0x`. What C would take for octal is refused.
 pub(crate) fn number(text: &str, what: &str, most: u32) -> Parsed<u32> {
-    let value = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-            u32::from_str_radix(digits, 16).ok()
+    // The standard library takes a sign as well.
+    let value = match text.as_bytes() {
+        [b'0', b'x' | b'X', digits @ ..] if digits.first().is_some_and(u8::is_ascii_hexdigit) => {
+            u32::from_str_radix(&text[2..], 16).ok()
         }
-        None if text == "0" || !text.starts_with('0') => Some(text)
-            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
-            .and_then(|text| text.parse().ok()),
+        b"0" => Some(0),
+        [b'1'..=b'9', ..] => text.parse().ok(),
         _ => None,
     };
     value
@@ -221,9 +221,10 @@ pub(crate) fn status(text: &str) -> Parsed<StatusBits> {
     let mut bits = StatusBits::default();
     for word in text.split(',') {
         let (negated, name) = negation(word);
-        let (bit, set) = match name.to_ascii_uppercase().as_str() {
-            "UNREPLIED" => (Status::SEEN_REPLY, negated),
-            upper => (status_bit(name, upper)?, !negated),
+        let (bit, set) = if name.eq_ignore_ascii_case("UNREPLIED") {
+            (Status::SEEN_REPLY, negated)
+        } else {
+            (status_bit(name)?, !negated)
         };
         if bits.mask.contains(bit) && bits.value.contains(bit) != set {
             return Err(format!("'{text}' wants a status both set and clear"));
@@ -234,8 +235,10 @@ pub(crate) fn status(text: &str) -> Parsed<StatusBits> {
     Ok(bits)
 }
 
-fn status_bit(name: &str, upper: &str) -> Parsed<Status> {
-    Status::from_name(upper).ok_or_else(|| {
+fn status_bit(name: &str) -> Parsed<Status> {
+    let mut names = Status::all().iter_names();
+    let found = names.find(|(one, _)| name.eq_ignore_ascii_case(one));
+    found.map(|(_, bit)| bit).ok_or_else(|| {
         let names: Vec<_> = Status::all().iter_names().map(|(name, _)| name).collect();
         format!("'{name}' is no status: {}, or UNREPLIED", names.join(", "))
     })

@@ -62,6 +62,13 @@ fn class(byte: u8) -> Class {
     CLASSES[usize::from(byte)]
 }
 
+/// Whether there are but words with blanks between, as on nearly every line. No byte ends the look at
+/// them: so the compiler looks at many at once.
+fn is_simple(line: &[u8]) -> bool {
+    let odd = |byte| u8::from(matches!(byte, ..b' ' | b'"' | b'#' | b'\'' | 0x7f));
+    line.iter().fold(0, |found, &byte| found | odd(byte)) == 0
+}
+
 /// The words of one line at a time; its memory is used again for the next.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
@@ -83,6 +90,10 @@ impl Words {
         self.unquoted.clear();
         self.comment = false;
         self.quoted = false;
+        if is_simple(line.as_bytes()) {
+            self.split_simple(line.as_bytes());
+            return Ok(());
+        }
         self.split_plain(line)
     }
 
@@ -95,6 +106,19 @@ impl Words {
     pub(crate) fn text<'a>(&'a self, line: &'a str, word: Word) -> &'a str {
         let range = word.start as usize..word.end as usize;
         if self.quoted { &self.unquoted[range] } else { &line[range] }
+    }
+
+    fn split_simple(&mut self, line: &[u8]) {
+        let mut start = 0;
+        for blank in memchr::memchr_iter(b' ', line) {
+            if start < blank {
+                self.list.push(Word::new(start, start, blank));
+            }
+            start = blank + 1;
+        }
+        if start < line.len() {
+            self.list.push(Word::new(start, start, line.len()));
+        }
     }
 
     fn split_plain(&mut self, line: &str) -> Result<(), Fault> {
@@ -171,4 +195,47 @@ impl Words {
 
 fn control_character(byte: u8, at: usize) -> Fault {
     Fault::new(at, format!("control character 0x{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn words(line: &str) -> Result<Vec<(usize, String)>, String> {
+        let mut words = Words::default();
+        words.split(line).map_err(|fault| fault.message.into_owned())?;
+        let list = words.list().iter();
+        Ok(list.map(|word| (word.at(), words.text(line, *word).to_owned())).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn blanks_and_tabs_separate_alike(line in "[-a\u{e4}0 ]{0,60}") {
+            // Tabs are not simple.
+            prop_assert!(is_simple(line.as_bytes()));
+            let tabs = line.replace(' ', "\t");
+            prop_assert!(tabs == line || !is_simple(tabs.as_bytes()));
+            prop_assert_eq!(words(&line), words(&tabs));
+        }
+    }
+
+    #[test]
+    fn what_is_not_simple() {
+        for (line, expected) in [
+            ("a  b", Ok(vec![(0, "a"), (3, "b")])),
+            ("a 'b c'", Ok(vec![(0, "a"), (2, "b c")])),
+            ("a #b", Ok(vec![(0, "a")])),
+            ("a#b", Ok(vec![(0, "a#b")])),
+            ("a\r", Ok(vec![(0, "a")])),
+            ("a\x7f", Err("control character 0x7f")),
+        ] {
+            let expected = expected.map_err(str::to_owned);
+            let expected = expected.map(|words| {
+                words.into_iter().map(|(at, word)| (at, word.to_owned())).collect::<Vec<_>>()
+            });
+            assert_eq!(words(line), expected, "{line:?}");
+        }
+    }
 }
