@@ -57,6 +57,16 @@ pub(super) fn hint(refused: &Refused) -> Option<Cow<'static, str>> {
         (Reason::NoLabels, _) => {
             "flows have room for labels once a rule of the network namespace uses some".into()
         }
+        (
+            Reason::NotSupported,
+            Request::ReadFlow(key)
+            | Request::CreateFlow(key)
+            | Request::PutFlow(key)
+            | Request::UpdateFlow(key)
+            | Request::DeleteFlow(key),
+        ) if key.zone != 0 || key.tuple.zone.is_some() => {
+            "this kernel may have no zones; `rsadm conntrack caps` tells".into()
+        }
         (Reason::NotSupported, Request::CreateExpectation(_)) => {
             "the flow that expects another one must have a helper".into()
         }
