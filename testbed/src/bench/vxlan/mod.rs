@@ -28,7 +28,7 @@ pub(super) fn rows(rsadm: &Path, bridge: &Path) -> Result<Vec<Row>> {
         Ok(path.to_string_lossy().into_owned())
     };
     let bench = Bench { rsadm, bridge, first: file("first", 0)?, second: file("second", CHANGED)? };
-    let full = fresh()?;
+    let full = fresh("full")?;
     full.enter(|| measure::run(&mut bench.sync(&bench.first)))?;
     let list = full.enter(|| bench.list())?;
     Ok(vec![list, bench.append()?, full.enter(|| bench.change())?])
@@ -46,8 +46,8 @@ fn script(changed: u32) -> String {
 }
 
 /// A namespace with a device without entries.
-fn fresh() -> Result<Namespace> {
-    let namespace = Namespace::new("rsadm-bench-vxlan")?;
+fn fresh(name: &str) -> Result<Namespace> {
+    let namespace = Namespace::new(&format!("rsadm-bench-{name}"))?;
     namespace.ip(&["link", "add", DEVICE, "type", "vxlan", "id", "1", "dstport", "8472"])?;
     Ok(namespace)
 }
@@ -95,12 +95,12 @@ impl Bench<'_> {
     fn append(&self) -> Result<Row> {
         let (mut limits, mut ours, mut peers) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            limits.push(fresh()?.enter(|| measure::limit("vxlan", "append"))?);
-            ours.push(fresh()?.enter(|| measure::run(&mut self.sync(&self.first)))?);
+            limits.push(fresh("append")?.enter(|| measure::limit("vxlan", "append"))?);
+            ours.push(fresh("append")?.enter(|| measure::run(&mut self.sync(&self.first)))?);
             let mut bridge = quiet(self.bridge, &["-batch", &self.first]);
-            peers.push(fresh()?.enter(|| measure::run(&mut bridge))?);
+            peers.push(fresh("append")?.enter(|| measure::run(&mut bridge))?);
         }
-        let memory = fresh()?.enter(|| measure::memory(&mut self.sync(&self.first)))?;
+        let memory = fresh("append")?.enter(|| measure::memory(&mut self.sync(&self.first)))?;
         Ok(Row {
             work: format!("append {ENTRIES} entries from a file"),
             limit: Some(times(limits)),
