@@ -69,7 +69,8 @@ impl Listener {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        kill_process(Pid::from_child(&self.child), Signal::INT)?;
+        // An interrupt may be ignored: a shell starts what is to run in the background so.
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
         self.child.wait()?;
         let mut err = String::new();
         if let Some(mut pipe) = self.child.stderr.take() {
