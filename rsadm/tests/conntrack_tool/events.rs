@@ -220,9 +220,7 @@ pub(crate) fn filtered(ctx: &Context) -> Outcome {
 
 /// Events that packets cause.
 pub(crate) fn of_traffic(ctx: &Context) -> Outcome {
-    let rule = ["-t", "nat", "-A", "POSTROUTING", "-s", "198.51.100.1", "-j", "MASQUERADE"];
-    let mut tracking = ctx.reference("iptables");
-    if !ctx.capture(tracking.args(rule))?.status.success() {
+    if !ctx.track_packets()? {
         return ctx.skip("nothing makes this kernel track packets");
     }
     _ = std::fs::write("/proc/sys/net/netfilter/nf_conntrack_events", "1");

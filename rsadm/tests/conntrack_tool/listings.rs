@@ -117,10 +117,7 @@ pub(crate) fn counters(ctx: &Context) -> Outcome {
     if fs::write("/proc/sys/net/netfilter/nf_conntrack_acct", "1").is_err() {
         return ctx.skip("this kernel does not count");
     }
-    // Flows are tracked where somebody wants them to be.
-    let rule = ["-t", "nat", "-A", "POSTROUTING", "-s", "198.51.100.1", "-j", "MASQUERADE"];
-    let mut tracking = ctx.reference("iptables");
-    let by_packets = ctx.capture(tracking.args(rule))?.status.success();
+    let by_packets = ctx.track_packets()?;
     let pair = Pair::new(ctx, MIXED)?;
     if by_packets {
         let sink = UdpSocket::bind("127.0.0.1:0")?;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use testbed::harness::{Context, Outcome};
 
 use super::events::signal;
-use super::{Result, all, listed, out, rsadm, same, track_packets};
+use super::{Result, all, listed, out, rsadm, same};
 
 /// Bytes of the headers of IPv4 and UDP.
 const HEADERS: u64 = 28;
@@ -45,7 +45,8 @@ impl Pair {
 
 /// Two flows with packets in them.
 fn two(ctx: &Context) -> Result<[Pair; 2]> {
-    if fs::write("/proc/sys/net/netfilter/nf_conntrack_acct", "1").is_err() || !track_packets(ctx)?
+    if fs::write("/proc/sys/net/netfilter/nf_conntrack_acct", "1").is_err()
+        || !ctx.track_packets()?
     {
         return ctx.skip("nothing makes this kernel count packets");
     }

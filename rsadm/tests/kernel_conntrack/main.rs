@@ -147,12 +147,6 @@ fn translated(ctx: &Context) -> Result<bool> {
     Ok(true)
 }
 
-/// Has packets tracked in the namespace, as somebody must want it; whether that is so now.
-fn track_packets(ctx: &Context) -> Result<bool> {
-    let rule = ["-t", "nat", "-A", "POSTROUTING", "-s", "198.51.100.1", "-j", "MASQUERADE"];
-    Ok(ctx.capture(ctx.reference("iptables").args(rule))?.status.success())
-}
-
 /// Flows of every kind; zones where the kernel has them.
 fn table(ctx: &Context) -> Result<()> {
     load(

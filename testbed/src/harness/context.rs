@@ -165,6 +165,13 @@ impl Context {
         Ok(process::capture(command.args(arguments))?.success()?.out())
     }
 
+    /// Has packets tracked in the namespace, which the kernel does as soon as a rule wants it; whether
+    /// they are now.
+    pub fn track_packets(&self) -> Result<bool> {
+        let rule = ["-t", "nat", "-A", "POSTROUTING", "-s", "198.51.100.1", "-j", "MASQUERADE"];
+        Ok(self.capture(self.reference("iptables").args(rule))?.status.success())
+    }
+
     /// Gives the calling thread, and what it starts, a network namespace and a `/run` of its own,
     /// as the case has.
     pub fn isolate() -> Result<()> {
