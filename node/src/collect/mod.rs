@@ -1,10 +1,10 @@
 //! Collecting a snapshot from the kernel.
 
 mod balancer;
+mod modules;
 mod netfilter;
 mod network;
 mod pods;
-mod presence;
 mod proc;
 mod sysctls;
 mod tracking;
@@ -16,6 +16,7 @@ use conntrack::Filter;
 use rsadm_netlink::Namespace;
 
 use crate::{Part, Result, Snapshot};
+use modules::Modules;
 
 /// Which flows of connection tracking go into a snapshot.
 #[derive(Clone, Debug, Default)]
@@ -121,12 +122,13 @@ impl Collector {
         let taken_at = taken_at.map_or(0, |time| time.as_millis() as u64);
         let uname = rustix::system::uname();
         let mut remarks = Vec::new();
+        let modules = Modules::read();
         // Programs are slow to start: they run while the rest is read.
         let (network, rest) = thread::scope(|scope| -> Result<_> {
-            let netfilter = netfilter::start(scope);
+            let netfilter = netfilter::start(scope, &modules);
             let network = network::read(network::Scope::Node, &mut remarks)?;
             let balancer = balancer::read(self.connections, &mut remarks);
-            let tracking = tracking::read(&self.flows, &mut remarks);
+            let tracking = tracking::read(&self.flows, &modules, &mut remarks);
             let pods = if self.pods { pods::read(&network, &mut remarks) } else { Part::default() };
             Ok((network, Rest { pods, balancer, tracking, netfilter: netfilter.finish() }))
         })?;

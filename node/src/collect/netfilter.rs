@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
-use super::presence;
+use super::modules::Modules;
 use crate::{Netfilter, Part};
 
 /// A program that takes longer is ended.
@@ -25,12 +25,15 @@ pub(super) struct Running<'s> {
 }
 
 /// Starts them. A thread is in the network namespace of the one that made it, and so is a process.
-pub(super) fn start<'s>(scope: &'s Scope<'s, '_>) -> Running<'s> {
+pub(super) fn start<'s>(scope: &'s Scope<'s, '_>, modules: &Modules) -> Running<'s> {
+    let [nf_tables, ip_set] = ["nf_tables", "ip_set"].map(|module| modules.can_ask(module));
+    let (ipv4, ipv6) =
+        ("/proc/thread-self/net/ip_tables_names", "/proc/thread-self/net/ip6_tables_names");
     Running {
-        nftables: scope.spawn(|| listing("nf_tables", "nft", &["-j", "list", "ruleset"])),
-        iptables: scope.spawn(|| tables("iptables", "/proc/thread-self/net/ip_tables_names")),
-        ip6tables: scope.spawn(|| tables("ip6tables", "/proc/thread-self/net/ip6_tables_names")),
-        sets: scope.spawn(|| listing("ip_set", "ipset", &["save"])),
+        nftables: scope.spawn(move || listing(nf_tables, "nft", &["-j", "list", "ruleset"])),
+        iptables: scope.spawn(move || tables("iptables", ipv4, nf_tables)),
+        ip6tables: scope.spawn(move || tables("ip6tables", ipv6, nf_tables)),
+        sets: scope.spawn(move || listing(ip_set, "ipset", &["save"])),
     }
 }
 
@@ -54,18 +57,14 @@ fn absent(name: &str) -> impl FnOnce() -> Part<String> {
     || Part::Unknown(reason)
 }
 
-/// What a program says of what a module holds.
-fn listing(module: &str, program: &str, arguments: &[&str]) -> Part<String> {
-    if presence::can_ask(module) {
-        run(program, arguments).unwrap_or_else(absent(program))
-    } else {
-        EMPTY
-    }
+/// What a program says of what its module holds, if that may be asked.
+fn listing(can_ask: bool, program: &str, arguments: &[&str]) -> Part<String> {
+    if can_ask { run(program, arguments).unwrap_or_else(absent(program)) } else { EMPTY }
 }
 
 /// The rules of both variants of a program. That of legacy tables is asked only where there are any,
-/// because asking makes them.
-fn tables(name: &str, legacy: &str) -> Part<String> {
+/// because asking makes them, and that of nftables if nftables may be asked.
+fn tables(name: &str, legacy: &str, has_nft: bool) -> Part<String> {
     let has_legacy = match fs::read_to_string(legacy) {
         Ok(names) => !names.trim().is_empty(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
@@ -76,7 +75,7 @@ fn tables(name: &str, legacy: &str) -> Part<String> {
         }
     };
     let mut text = String::new();
-    for (variant, wanted) in [("legacy", has_legacy), ("nft", presence::can_ask("nf_tables"))] {
+    for (variant, wanted) in [("legacy", has_legacy), ("nft", has_nft)] {
         if !wanted {
             continue;
         }

@@ -5,14 +5,15 @@ use std::path::Path;
 use conntrack::{Client, Filter, Flow, Sysctls};
 use rsadm_netlink::Namespace;
 
-use super::{Flows, presence};
+use super::Flows;
+use super::modules::Modules;
 use crate::{Part, Tracking};
 
 /// Flows that end and begin while the table is read make no difference; a resized table does.
 const MOST_PASSES: usize = 3;
 
 /// Reads sysctls, statistics and, if they are asked for, flows.
-pub(super) fn read(flows: &Flows, remarks: &mut Vec<String>) -> Part<Tracking> {
+pub(super) fn read(flows: &Flows, modules: &Modules, remarks: &mut Vec<String>) -> Part<Tracking> {
     if !Path::new("/proc/sys/net/netfilter/nf_conntrack_max").exists() {
         return Part::Unknown("the kernel has not loaded connection tracking".to_owned());
     }
@@ -26,7 +27,7 @@ pub(super) fn read(flows: &Flows, remarks: &mut Vec<String>) -> Part<Tracking> {
         filtered: matches!(flows, Flows::Matching(_)),
         flows: Part::default(),
     };
-    if !presence::can_ask("nf_conntrack_netlink") {
+    if !modules.can_ask("nf_conntrack_netlink") {
         let reason = || "the module nf_conntrack_netlink is not loaded".to_owned();
         tracking.statistics = Part::Unknown(reason());
         if !matches!(flows, Flows::None) {

@@ -226,21 +226,14 @@ fn own_sources(node: &Node<'_>, balancer: &Balancer, report: &mut Report) {
         if !service.is_ipv4() || !network.owns(service.ip()) {
             continue;
         }
-        for entry in &table.destinations {
-            let pod = entry.destination.address.ip();
-            if entry.destination.method != ForwardingMethod::ROUTE || !answers_here(node, pod) {
-                continue;
-            }
-            let decision = node.router.route(&Query::to(pod));
-            let Some(link) = decision.way().map(|way| way.link) else { continue };
-            // To an address of the node: what is forwarded is checked alike.
-            let own = network.addresses.iter();
-            let mut own = own.filter(|own| own.address.is_ipv4() && own.link != link);
-            let Some(own) = own.find(|own| own.address != service.ip()) else { continue };
-            let query = Query::to(own.address).from(service.ip()).through(link);
-            if told_of.contains(&link)
-                || node.router.accepts_source(&query) != Err(Refusal::BadSource)
-            {
+        let routed =
+            table.destinations.iter().map(|entry| &entry.destination).filter(|destination| {
+                destination.method == ForwardingMethod::ROUTE
+                    && answers_here(node, destination.address.ip())
+            });
+        for pod in routed.map(|destination| destination.address.ip()) {
+            let Some(link) = takes_for_forged(node, service.ip(), pod) else { continue };
+            if told_of.contains(&link) {
                 continue;
             }
             told_of.push(link);
@@ -259,6 +252,17 @@ fn own_sources(node: &Node<'_>, balancer: &Balancer, report: &mut Report) {
             report.add(Severity::Error, code, node.snapshot, Stage::Sysctl, told);
         }
     }
+}
+
+/// The link that answers of a pod come in through, if the kernel drops them there for having the
+/// node's own address.
+fn takes_for_forged(node: &Node<'_>, service: IpAddr, pod: IpAddr) -> Option<u32> {
+    let link = node.router.route(&Query::to(pod)).way()?.link;
+    // To an address of the node: what is forwarded is checked alike.
+    let mut own = node.network().addresses.iter();
+    let to = own.find(|own| own.address.is_ipv4() && own.link != link && own.address != service)?;
+    let query = Query::to(to.address).from(service).through(link);
+    (node.router.accepts_source(&query) == Err(Refusal::BadSource)).then_some(link)
 }
 
 /// Whether it is a pod of this node that sends its answers by this node.

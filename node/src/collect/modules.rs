@@ -3,12 +3,22 @@
 use std::fs;
 
 /// Modules by `/proc/modules` and `modules.builtin`; `None` in a kernel that cannot load any. They are
-/// read each time: another program may load one at any moment.
-fn modules() -> Option<Vec<String>> {
-    let loaded = fs::read_to_string("/proc/modules").ok()?;
-    let release = rustix::system::uname().release().to_string_lossy().into_owned();
-    let builtin = fs::read_to_string(format!("/lib/modules/{release}/modules.builtin"));
-    Some(names(&loaded, &builtin.unwrap_or_default()))
+/// read for each snapshot: another program may load one at any moment.
+pub(super) struct Modules(Option<Vec<String>>);
+
+impl Modules {
+    /// Those that there are now.
+    pub(super) fn read() -> Self {
+        let release = rustix::system::uname().release().to_string_lossy().into_owned();
+        let builtin = || fs::read_to_string(format!("/lib/modules/{release}/modules.builtin"));
+        let loaded = fs::read_to_string("/proc/modules").ok();
+        Self(loaded.map(|loaded| names(&loaded, &builtin().unwrap_or_default())))
+    }
+
+    /// Whether a question for what this module does loads nothing: it is there, or cannot be loaded.
+    pub(super) fn can_ask(&self, module: &str) -> bool {
+        self.0.as_ref().is_none_or(|modules| modules.iter().any(|name| name == module))
+    }
 }
 
 fn names(loaded: &str, builtin: &str) -> Vec<String> {
@@ -18,11 +28,6 @@ fn names(loaded: &str, builtin: &str) -> Vec<String> {
         Some(name.split_once('.').map_or(name, |(name, _)| name).replace('-', "_"))
     });
     loaded.chain(builtin).collect()
-}
-
-/// Whether a question for what this module does loads nothing: it is there, or cannot be loaded.
-pub(super) fn can_ask(module: &str) -> bool {
-    modules().is_none_or(|modules| modules.iter().any(|name| name == module))
 }
 
 #[cfg(test)]
