@@ -16,7 +16,6 @@ mod failure;
 pub mod ipvs;
 mod links;
 mod namespace;
-mod netns;
 mod output;
 pub mod personality;
 mod script;
@@ -65,9 +64,7 @@ fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
         Ok(namespace) => namespace,
         Err(never) => match never {},
     };
-    namespace
-        .run(|| dispatch(noun, &form, Some(&name)))
-        .map_err(|error| namespace::failure(&error))?
+    namespace::within(&namespace, || dispatch(noun, &form, Some(&name)))
 }
 
 /// Runs a command on snapshots instead of the kernel.

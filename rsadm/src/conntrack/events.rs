@@ -14,7 +14,7 @@ use crate::classic::Line;
 use crate::classic::conntrack::{Format as TextFormat, text};
 use crate::cli::{Detail, Format};
 use crate::failure::{Failure, Result};
-use crate::netns::{self, Netns};
+use crate::namespace::{self, Netns};
 use crate::output::{Form, Items, Structure};
 use crate::signals::{Signals, Wake};
 
@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &Events, form: &Form, out: &mut impl Write) -> Resu
     if let Some(bytes) = arguments.buffer_size {
         subscription = subscription.receive_buffer(bytes as usize);
     }
-    let places = if arguments.all_netns { netns::all()? } else { Vec::new() };
+    let places = if arguments.all_netns { namespace::all()? } else { Vec::new() };
     let mut views = Vec::new();
     for Netns { name, namespace } in places {
         views.push((subscription.clone().namespace(namespace).follow()?, Some(name)));

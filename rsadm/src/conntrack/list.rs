@@ -13,7 +13,7 @@ use super::service;
 use super::show::Show;
 use crate::cli::Format;
 use crate::failure::{Failure, Result};
-use crate::netns::{self, Netns};
+use crate::namespace::{self, Netns};
 use crate::output::table::{Align, Table};
 use crate::output::{Form, Items, Structure};
 use crate::snapshot;
@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &List, form: &Form, out: &mut (impl Write + Send)) 
     let mut show = Show::begin(form, EventKind::New, out)?;
     if arguments.all_netns {
         show = show.with_namespaces()?;
-        for Netns { name, namespace } in netns::all()? {
+        for Netns { name, namespace } in namespace::all()? {
             let mut client = Client::builder().namespace(namespace).connect()?;
             show.enter(name);
             flows(&mut client, Source::Table, &filter, &mut show)?;

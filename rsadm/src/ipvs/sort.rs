@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::net::SocketAddr;
 
 use clap::ValueEnum;
-use ipvs::{DestinationEntry, DestinationSummary, ServiceEntry, Statistics};
+use ipvs::{DestinationEntry, DestinationSummary, ServiceEntry, Statistics, TableList};
 
 /// What services, and the destinations of each, are sorted by. Addresses, ports and marks are
 /// compared as numbers, smallest first; all else is largest first.
@@ -71,6 +71,15 @@ impl SortKey {
         });
     }
 
+    /// Sorts services by what they have themselves.
+    pub(crate) fn sort_services(self, table: &mut TableList) {
+        match self {
+            Self::None => {}
+            Self::Address => table.sort(),
+            _ => table.sort_by_key(|key, statistics| (Reverse(self.counter(&statistics)), key)),
+        }
+    }
+
     /// Sorts the destinations of a service.
     pub(crate) fn sort_destinations<D: Row>(self, destinations: &mut [D]) {
         match self {
@@ -95,8 +104,7 @@ impl SortKey {
             .unwrap_or_else(|| destinations.iter().map(|row| row.amount(self)).sum())
     }
 
-    /// What a service has of it itself.
-    pub(crate) fn counter(self, statistics: &Statistics) -> Option<u64> {
+    fn counter(self, statistics: &Statistics) -> Option<u64> {
         let Statistics { rates, .. } = statistics;
         Some(match self {
             Self::Conns => statistics.connections,

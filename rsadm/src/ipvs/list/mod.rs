@@ -1,6 +1,5 @@
 //! `rsadm ipvs list`.
 
-use std::cmp::Reverse;
 use std::io::Write;
 
 use ipvs::{
@@ -16,8 +15,7 @@ use super::sort::{Row, SortKey};
 use crate::classic::ipvsadm::{Columns, Names};
 use crate::cli::Format;
 use crate::failure::{Failure, Result};
-use crate::namespace;
-use crate::netns::{self, Netns};
+use crate::namespace::{self, Netns};
 use crate::output::{Items, Structure};
 
 mod plain;
@@ -45,7 +43,7 @@ pub(crate) fn run(arguments: &List, format: Format, out: &mut (impl Write + Send
 
 /// Lists services of the current network namespace and of those that have names.
 fn everywhere(arguments: &List, format: Format, out: &mut (impl Write + Send)) -> Result<()> {
-    let places = netns::all()?;
+    let places = namespace::all()?;
     let Some(structure) = Structure::of(format) else {
         for (index, Netns { name, namespace }) in places.iter().enumerate() {
             let line = if index == 0 { "" } else { "\n" };
@@ -53,15 +51,14 @@ fn everywhere(arguments: &List, format: Format, out: &mut (impl Write + Send)) -
                 "" => writeln!(out, "{line}Current network namespace")?,
                 name => writeln!(out, "{line}Network namespace {name}")?,
             }
-            let listed = namespace.run(|| here(arguments, format, out));
-            listed.map_err(|error| namespace::failure(&error))??;
+            namespace::within(namespace, || here(arguments, format, out))?;
         }
         return Ok(());
     };
     let mut items = Items::new(out, structure);
     for Netns { name, namespace } in &places {
-        let reading = namespace.run(|| table(None)).map_err(|error| namespace::failure(&error))?;
-        push(arguments, reading?, Some(name), &mut items)?;
+        let reading = namespace::within(namespace, || Ok(table(None)?))?;
+        push(arguments, reading, Some(name), &mut items)?;
     }
     items.finish()
 }
@@ -180,11 +177,7 @@ fn stream(arguments: &List, out: &mut impl Write) -> Result<()> {
     let mut client = connect()?;
     let mut table = client.table_list()?;
     let info = client.info()?;
-    match arguments.sort {
-        SortKey::None => {}
-        SortKey::Address => table.sort(),
-        sort => table.sort_by_key(|key, statistics| (Reverse(sort.counter(&statistics)), key)),
-    }
+    arguments.sort.sort_services(&mut table);
     let mut listing = render::Classic::new(arguments, arguments.columns());
     listing.titles(Some(&info), out)?;
     for ServiceTable { service, mut destinations } in table.iter() {
