@@ -52,6 +52,11 @@ fn local(socket: &OwnedFd) -> SocketAddr {
     name.unwrap_or(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0))
 }
 
+/// Largest packet that the host knows to fit the socket's way.
+fn known_mtu(plan: &Plan, socket: &OwnedFd) -> Option<u32> {
+    if plan.to.is_ipv4() { sockopt::ip_mtu(socket) } else { sockopt::ipv6_mtu(socket) }.ok()
+}
+
 /// Waits for events of the socket; whether they came in time.
 fn wait(socket: &OwnedFd, events: PollFlags, time: Duration) -> Result<bool, Errno> {
     let time =
@@ -128,8 +133,8 @@ fn push(
         }
     }
     let failed = sockopt::socket_error(socket)?.is_err();
-    let mtu = if plan.to.is_ipv4() { sockopt::ip_mtu(socket) } else { sockopt::ipv6_mtu(socket) };
-    Ok(Payload { bytes, acknowledged: Some(acknowledged || failed), mtu: mtu.ok() })
+    let acknowledged = Some(acknowledged || failed);
+    Ok(Payload { bytes, acknowledged, mtu: known_mtu(plan, socket) })
 }
 
 /// Bytes of the connection from this address that the other end has not acknowledged; `None` if the
@@ -172,8 +177,8 @@ fn datagram(plan: &Plan) -> Result<Attempt, Errno> {
         Err(error) => outcome(error)?,
     };
     let took = begun.elapsed();
-    let mtu = if plan.to.is_ipv4() { sockopt::ip_mtu(&socket) } else { sockopt::ipv6_mtu(&socket) };
     let acknowledged = (result == Outcome::Answered).then_some(true);
-    let payload = plan.size.map(|bytes| Payload { bytes, acknowledged, mtu: mtu.ok() });
+    let mtu = known_mtu(plan, &socket);
+    let payload = plan.size.map(|bytes| Payload { bytes, acknowledged, mtu });
     Ok(Attempt { from: local(&socket), _socket: socket, result, took, payload })
 }

@@ -43,8 +43,7 @@ pub(super) fn moved(before: &Snapshot, after: &Snapshot) -> Vec<Count> {
             ("tx_carrier_errors", old.tx_carrier_errors, new.tx_carrier_errors),
             ("rx_otherhost_dropped", old.rx_otherhost_dropped, new.rx_otherhost_dropped),
         ] {
-            let device = Some(link.name().to_owned());
-            push_count(&mut moved, device, name, old, new);
+            push_count(&mut moved, Some(link.name()), name, old, new);
         }
     }
     let old: &BTreeMap<String, u64> = &before.network.counters;
@@ -60,9 +59,9 @@ pub(super) fn moved(before: &Snapshot, after: &Snapshot) -> Vec<Count> {
     moved
 }
 
-fn push_count(moved: &mut Vec<Count>, device: Option<String>, name: &str, old: u64, new: u64) {
+fn push_count(moved: &mut Vec<Count>, device: Option<&str>, name: &str, old: u64, new: u64) {
     if let Some(more) = new.checked_sub(old).filter(|more| *more > 0) {
-        moved.push(Count { device, name: name.to_owned(), more });
+        moved.push(Count { device: device.map(str::to_owned), name: name.to_owned(), more });
     }
 }
 
