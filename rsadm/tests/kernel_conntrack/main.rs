@@ -44,7 +44,11 @@ fn main() -> ExitCode {
         case("the_kernel_leaves_out_what_does_not_match", requests::short_listings),
         case("events_are_shown_until_a_signal", events::shown),
         case("a_storm_of_events_is_made_up_for", events::storm),
-        case("a_large_buffer_holds_a_storm", events::buffer),
+        Case {
+            name: "a_large_buffer_holds_a_storm",
+            needs: &[Need::RealRoot],
+            run: events::buffer,
+        },
         case("xml_is_well_formed", listing::xml),
         case("refusals_come_with_a_hint", refusals::hints),
         case("what_the_kernel_lacks_is_said", refusals::absent),
