@@ -87,25 +87,25 @@ fn create(ctx: &Context, verb: &str) -> Outcome {
 {verb} -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 99999999
 {verb} -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 99999999999
 {verb} -s 10.1.0.1 -d 10.1.0.2 -p 50 -t -5
-{verb} -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 5 -m -1
-{verb} -s 10.1 -d 10.2 -p 50 -t 5
-{verb} -s 0.0.0.0 -d 0.0.0.0 -p 50 -t 5
-{verb} -s :: -d :: -p 50 -t 5
-{verb} -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 5 -f ipv4
-{verb} -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 5 -i 5
-{verb} -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 5 -o xml
-{verb} -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 5 -n 1.1.1.1:5 -g 2.2.2.2
-{verb} -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 5 -n 10.1.0.1
+{verb} -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 50000 -m -1
+{verb} -s 10.1 -d 10.2 -p 50 -t 50000
+{verb} -s 0.0.0.0 -d 0.0.0.0 -p 50 -t 50000
+{verb} -s :: -d :: -p 50 -t 50000
+{verb} -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 50000 -f ipv4
+{verb} -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 50000 -i 5
+{verb} -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 50000 -o xml
+{verb} -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 50000 -n 1.1.1.1:5 -g 2.2.2.2
+{verb} -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 50000 -n 10.1.0.1
 {verb} -s fd00:1::1 -d fd00:1::2 -p udp --sport 5 --dport 6 -t 50000 -n [fd00::9]:99
 {verb} -s fd00:1::1 -d fd00:1::2 -p udp --sport 5 --dport 6 -t 50000 -g fd00::9"
     ))?;
     // What exists already; `-A` of such differs.
     pair.compare_lines(
         "\
--I -s 10.0.0.1 -d 10.0.0.2 -p tcp -t 50 --sport 1000 --dport 80 --state CLOSE
--I -s 10.0.0.2 -d 10.0.0.1 -p tcp -t 50 --sport 80 --dport 1000 --state CLOSE
--I -s fd00::1 -d fd00::2 -p udp -t 50 --sport 1000 --dport 53
--I -s 10.0.0.1 -d 10.0.0.2 -p tcp -t 50 --sport 1000 --dport 80 --state CLOSE -n 9.9.9.9",
+-I -s 10.0.0.1 -d 10.0.0.2 -p tcp -t 60000 --sport 1000 --dport 80 --state CLOSE
+-I -s 10.0.0.2 -d 10.0.0.1 -p tcp -t 60000 --sport 80 --dport 1000 --state CLOSE
+-I -s fd00::1 -d fd00::2 -p udp -t 60000 --sport 1000 --dport 53
+-I -s 10.0.0.1 -d 10.0.0.2 -p tcp -t 60000 --sport 1000 --dport 80 --state CLOSE -n 9.9.9.9",
     )
 }
 
@@ -120,7 +120,7 @@ pub(crate) fn updates(ctx: &Context) -> Outcome {
         "-m 4/6",
         "-m 0/0",
         "-m 5/5",
-        "-t 77",
+        "-t 70000",
         "-t 0",
         "-t foo",
         "-u ASSURED",
@@ -131,7 +131,7 @@ pub(crate) fn updates(ctx: &Context) -> Outcome {
         "-u OFFLOAD",
         "-u !ASSURED",
         "-u UNREPLIED",
-        "-m 6 -t 77",
+        "-m 6 -t 70000",
         "-p tcp --state CLOSE",
         "-p tcp --state ESTABLISHED",
         "-p tcp --state LISTEN",
@@ -142,7 +142,7 @@ pub(crate) fn updates(ctx: &Context) -> Outcome {
         "-s 10.0.0.1 -m 6",
         "-s 10.0.0.0/8 -m 6",
         "-s 10.0.0.3 -m 6",
-        "-d 10.0.0.2 -t 7",
+        "-d 10.0.0.2 -t 70000",
         "-r 10.0.0.2 -m 9",
         "-q 10.0.0.1 -m 9",
         "-q 10.0.0.2 -m 9",

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use testbed::harness::{Context, Failure, Outcome};
 
-use crate::pair::{Pair, Result, Tool, split};
+use crate::pair::{Pair, Result, Tool, shape_of_time, split};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -95,11 +95,7 @@ fn plain(text: &str) -> String {
             None => line,
         };
         let line = match line.split_once("]\t") {
-            Some((time, rest)) => {
-                let shape: String =
-                    time.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
-                format!("{shape}]\t{rest}")
-            }
+            Some((time, rest)) => format!("{}]\t{rest}", shape_of_time(time)),
             None => line.to_owned(),
         };
         lines.push(match line.split_once("<when>") {

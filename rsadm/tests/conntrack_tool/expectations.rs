@@ -5,7 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 use conntrack::{Expectation, ExpectationFlags, Filter, NewFlow, Status, Tuple};
 use testbed::harness::{Context, Outcome};
 
-use crate::pair::{Pair, Tool};
+use crate::pair::{Pair, Tool, shape_of_time};
 
 const READINGS: &str = "\
 -L expect
@@ -154,12 +154,11 @@ fn make(pair: &mut Pair<'_>, flags: ExpectationFlags) -> conntrack::Result<()> {
 
 /// Lines with a `9` for each digit of the time of day, and without what comes before the tab.
 fn without_time(text: &str) -> Vec<String> {
-    let shape = |time: &str| time.replace(|c: char| c.is_ascii_digit(), "9");
     let line = |line: &str| match line.split_once("]\t") {
         Some((time, rest)) => {
             // A second may have passed.
             let rest = rest.split_once(' ').map_or(rest, |(_, rest)| rest);
-            format!("{}]\t{rest}", shape(time))
+            format!("{}]\t{rest}", shape_of_time(time))
         }
         None => line.to_owned(),
     };

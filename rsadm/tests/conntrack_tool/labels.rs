@@ -54,17 +54,17 @@ pub(crate) fn all(ctx: &Context) -> Outcome {
 -U --label-del one --label-add zero
 -U --label-del foo
 -G -s 10.0.0.1 -d 10.0.0.2 -p tcp --sport 1000 --dport 80 -l zero
--I -l zero -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 5",
+-I -l zero -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 50000",
     )?;
     pair.compare_lines(
         "\
 -D -l zero
 -D -l zero -p udp
 -D -o labels -p udp
--I -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 5000 --label-add zero
--I -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 5000 --label-add zero,one
--A -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 5000 --label-add 'five and six'
--A -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 5000 --label-del zero",
+-I -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 50000 --label-add zero
+-I -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 50000 --label-add zero,one
+-A -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 50000 --label-add 'five and six'
+-A -s 10.1.0.1 -d 10.1.0.2 -p 50 -t 50000 --label-del zero",
     )?;
     if room {
         pair.start_from(

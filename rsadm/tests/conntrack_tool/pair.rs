@@ -19,6 +19,9 @@ const ATTEMPTS: usize = 12;
 const COMMANDS: &str = "/run/commands";
 const COMPARED: &str = "/run/compared";
 
+/// The timeouts, in seconds, that comparisons give to flows.
+const TIMEOUTS: [u32; 3] = [50_000, 60_000, 70_000];
+
 /// A table of this age looks as it did when it was made, see [`without_ages`].
 const YOUNG: Duration = Duration::from_secs(7);
 
@@ -296,20 +299,23 @@ fn normalised(mut flow: Flow<'static>) -> String {
     without_ages(&format!("{flow:?}"))
 }
 
-/// A text in which the flows of the tables that comparisons start from are all as old as when they
-/// were made: 50000 in place of 49990 to 49999.
+/// A text in which flows are as old as when they were made: 50000 in place of 49990 to 49999, and
+/// so on. The kernel shows one second less once a tick is over, which is sooner for one program than
+/// for the other.
 fn without_ages(text: &str) -> String {
-    let mut result = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("4999") {
-        let (head, tail) = rest.split_at(at);
-        let is_age = tail.as_bytes().get(4).is_some_and(u8::is_ascii_digit);
-        let (new, length) = if is_age { ("50000", 5) } else { ("4999", 4) };
-        result += head;
-        result += new;
-        rest = &tail[length..];
+    let mut text = text.to_owned();
+    for timeout in TIMEOUTS {
+        for age in 1..=10 {
+            text = text.replace(&(timeout - age).to_string(), &timeout.to_string());
+        }
     }
-    result + rest
+    text
+}
+
+/// The shape of a time of day, which ends with blanks in place of the last digits of few
+/// microseconds.
+pub(crate) fn shape_of_time(time: &str) -> String {
+    time.replace(|c: char| c.is_ascii_digit() || c == ' ', "9")
 }
 
 /// A text with `N` for each id: the kernel makes them of addresses in its memory.
