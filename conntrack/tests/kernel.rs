@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         case("counts_agree", counts),
         case("expectations", expectations),
         case("a_client_survives_a_dropped_listing", dropped_listing),
+        case("reading_ahead_shows_the_same", reading_ahead),
         case("a_namespace_is_entered", a_namespace_is_entered),
         case("clients_work_side_by_side", side_by_side),
         case("tokio_has_the_same_verbs", tokio_has_the_same_verbs),
@@ -534,20 +535,58 @@ fn expectations(ctx: &Context) -> Outcome {
 }
 
 fn dropped_listing(ctx: &Context) -> Outcome {
-    let mut client = Client::connect()?;
     let create: Vec<_> =
         (1..=5000).map(|port| Change::Create(NewFlow::new(udp(port), 600))).collect();
-    client.apply(&create)?;
+    Client::connect()?.apply(&create)?;
     let all = Filter::new();
-    for read in [0, 1, 700] {
-        let mut flows = client.flows(&all)?;
-        for _ in 0..read {
-            ctx.check("a flow", flows.next()?.is_some());
+    for ahead in [false, true] {
+        let mut client = Client::builder().read_ahead(ahead).connect()?;
+        // The last is far enough for a thread that reads ahead.
+        for read in [0, 1, 700, 3000] {
+            let mut flows = client.flows(&all)?;
+            for _ in 0..read {
+                ctx.check("a flow", flows.next()?.is_some());
+            }
+            drop(flows);
+            ctx.equal("after it", &5000, &client.count()?);
+            ctx.equal("again", &5000, &client.flows(&all)?.to_vec()?.len());
         }
-        drop(flows);
-        ctx.equal("after it", &5000, &client.count()?);
-        ctx.equal("again", &5000, &client.flows(&all)?.to_vec()?.len());
     }
+    Ok(())
+}
+
+/// Reading ahead shows the same, in the same order.
+fn reading_ahead(ctx: &Context) -> Outcome {
+    let create: Vec<_> =
+        (1..=9000).map(|port| Change::Create(NewFlow::new(udp(port), 600))).collect();
+    let mut plain = Client::connect()?;
+    plain.apply(&create)?;
+    let mut ahead = Client::builder().read_ahead(true).connect()?;
+    for filter in [Filter::new(), Condition::Family(Family::Ipv4).into()] {
+        let ids = |client: &mut Client| -> Result<Vec<_>, Error> {
+            Ok(client.flows(&filter)?.to_vec()?.iter().map(|flow| flow.id).collect())
+        };
+        ctx.equal("flows", &ids(&mut plain)?, &ids(&mut ahead)?);
+    }
+    ctx.equal("none", &0, &ahead.flows(&Condition::Family(Family::Ipv6).into())?.to_vec()?.len());
+    let processors = thread::available_parallelism()?.get();
+    let threads = || Ok::<_, Failure>(std::fs::read_dir("/proc/self/task")?.count());
+    let before = threads()?;
+    let all = Filter::new();
+    let mut flows = ahead.flows(&all)?;
+    for _ in 0..2000 {
+        flows.next()?;
+    }
+    ctx.equal("a thread where it can help", &(before + processors.min(2) - 1), &threads()?);
+    drop(flows);
+    ctx.equal("count", &9000, &ahead.count()?);
+    let mut delete = Client::builder().read_ahead(true).connect()?;
+    let low = Condition::custom("of a low port", |flow| {
+        flow.original.source_port().is_some_and(|port| port <= 4000)
+    });
+    let deletion = delete.delete_matching(&low.into(), |_| {})?;
+    ctx.equal("deleted", &(4000, true), &(deletion.deleted, deletion.is_exact()));
+    ctx.equal("left", &5000, &plain.count()?);
     Ok(())
 }
 

@@ -19,6 +19,7 @@
 //!
 //! With `RSADM_DEBUG=netlink` in the environment every message is printed to standard error.
 
+mod ahead;
 mod attribute;
 mod batch;
 mod connection;

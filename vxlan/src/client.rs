@@ -46,6 +46,14 @@ impl Builder {
         self
     }
 
+    /// Has a blocking client receive long dumps on a thread of their own, where there is a second
+    /// processor: reading a large table takes little longer than the kernel needs to show it.
+    #[must_use]
+    pub fn read_ahead(mut self, read_ahead: bool) -> Self {
+        self.options.read_ahead = read_ahead;
+        self
+    }
+
     /// Opens a blocking client.
     pub fn connect(&self) -> Result<Client> {
         let options = self.listening();

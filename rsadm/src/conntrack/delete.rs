@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Delete, form: &Form, out: &mut (impl Write + Send)
         say(&format!("would delete {}; nothing was changed", flows(count)));
         return Ok(());
     }
-    let mut client = Client::builder().receive_buffer(NAMES).connect()?;
+    let mut client = Client::builder().receive_buffer(NAMES).read_ahead(true).connect()?;
     let mut shown = Ok(());
     let each = |flow: &Flow<'_>| {
         if shown.is_ok() {

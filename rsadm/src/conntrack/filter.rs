@@ -306,10 +306,8 @@ impl Filters {
 
 /// The state of TCP, whose last one conntrack calls LISTEN too.
 pub(super) fn tcp_state(name: &str) -> Option<TcpState> {
-    if name.eq_ignore_ascii_case("LISTEN") {
-        return Some(TcpState::SYN_SENT2);
-    }
-    name.parse().ok()
+    let listens = || name.eq_ignore_ascii_case("LISTEN").then_some(TcpState::SYN_SENT2);
+    name.parse().ok().or_else(listens)
 }
 
 fn no_such_state(name: &str, may: impl Fn(Protocol) -> bool) -> Failure {

@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &List, form: &Form, out: &mut (impl Write + Send)) 
     if arguments.all_netns {
         show = show.with_namespaces()?;
         for Netns { name, namespace } in namespace::all()? {
-            let mut client = Client::builder().namespace(namespace).connect()?;
+            let mut client = Client::builder().namespace(namespace).read_ahead(true).connect()?;
             show.enter(name);
             flows(&mut client, Source::Table, &filter, &mut show)?;
         }

@@ -111,7 +111,7 @@ pub(crate) fn saved(
 }
 
 fn connect() -> Result<Client> {
-    Ok(Client::connect()?)
+    Ok(Client::builder().read_ahead(true).connect()?)
 }
 
 /// Says what was done, beside what is listed.

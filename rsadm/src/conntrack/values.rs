@@ -236,9 +236,12 @@ pub(crate) fn status(text: &str) -> Parsed<StatusBits> {
 }
 
 fn status_bit(name: &str) -> Parsed<Status> {
-    let mut names = Status::all().iter_names();
-    let found = names.find(|(one, _)| name.eq_ignore_ascii_case(one));
-    found.map(|(_, bit)| bit).ok_or_else(|| {
+    let in_any_case = || {
+        let mut names = Status::all().iter_names();
+        names.find(|(one, _)| name.eq_ignore_ascii_case(one)).map(|(_, bit)| bit)
+    };
+    // Files of many lines have them as they are.
+    Status::from_name(name).or_else(in_any_case).ok_or_else(|| {
         let names: Vec<_> = Status::all().iter_names().map(|(name, _)| name).collect();
         format!("'{name}' is no status: {}, or UNREPLIED", names.join(", "))
     })

@@ -73,7 +73,7 @@ pub(crate) fn monitor(what: Monitor, format: Option<Format>, out: &mut impl Writ
 }
 
 fn connect() -> Result<Client> {
-    Ok(Builder::new().connect()?)
+    Ok(Builder::new().read_ahead(true).connect()?)
 }
 
 /// Says what was done, beside what is listed.

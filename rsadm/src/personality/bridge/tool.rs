@@ -86,8 +86,8 @@ fn start<D: Directory>(
         Some(name) if name != b"-" => Some(open(name)?),
         _ => None,
     };
-    let client = Client::builder().namespace(options.namespace.clone()).connect();
-    let client = client.map_err(|error| Stop::Program(FAILED, refusal(&error)))?;
+    let builder = Client::builder().namespace(options.namespace.clone()).read_ahead(true);
+    let client = builder.connect().map_err(|error| Stop::Program(FAILED, refusal(&error)))?;
     let (links, pending) = (Links::default(), Pending::default());
     let mut tool = Tool { options, client, directory, out, err, links, pending };
     match (tool.options.batch.take(), file) {

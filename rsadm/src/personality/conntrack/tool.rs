@@ -166,7 +166,7 @@ impl<D: Directory, O: Write + Send, E: Write> Tool<D, O, E> {
     pub(super) fn client_and_output(&mut self) -> Result<(&mut Client, &mut Output<O>)> {
         let client = match self.client.take() {
             Some(client) => client,
-            None => Client::connect()?,
+            None => Client::builder().read_ahead(true).connect()?,
         };
         Ok((self.client.insert(client), &mut self.out))
     }

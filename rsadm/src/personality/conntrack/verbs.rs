@@ -124,7 +124,7 @@ impl<D: Directory, O: Write + Send, E: Write> Tool<D, O, E> {
     fn update(&mut self, order: &Order) -> Result<u64> {
         let filter = order.filter();
         // The listing goes on while flows are changed.
-        let mut reader = Client::connect()?;
+        let mut reader = Client::builder().read_ahead(true).connect()?;
         let mut flows = reader.flows(&filter)?;
         let mut count = 0;
         while let Some(flow) = flows.next()? {
