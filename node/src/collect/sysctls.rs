@@ -1,7 +1,8 @@
 //! Sysctls that matter to a packet.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::Path;
 
 use crate::wire::link::{Details, IPV4_SETTINGS, IPV6_SETTINGS};
@@ -51,6 +52,9 @@ const OF_NODES: [&str; 12] = [
     "bridge/bridge-nf-pass-vlan-input-dev",
 ];
 
+/// More than any of them is long. The kernel cuts a list of ports at the end of the first read.
+const LONGEST: usize = 16 * 1024;
+
 /// Reads them. Those of links were told with the links; `names` are the links' names by index.
 pub(super) fn read(of_node: bool, links: &[(String, Details)]) -> BTreeMap<String, String> {
     let mut values = BTreeMap::new();
@@ -83,7 +87,11 @@ pub(super) fn read(of_node: bool, links: &[(String, Details)]) -> BTreeMap<Strin
 
 /// Takes one, if the kernel has it.
 fn take(values: &mut BTreeMap<String, String>, path: &str) {
-    if let Ok(value) = fs::read_to_string(Path::new("/proc/sys/net").join(path)) {
+    let mut buffer = [0; LONGEST];
+    // There are hundreds, and the kernel gives each whole: nobody asks for its size and its end.
+    let file = File::open(Path::new("/proc/sys/net").join(path));
+    let Ok(length) = file.and_then(|mut file| file.read(&mut buffer)) else { return };
+    if let Ok(value) = std::str::from_utf8(&buffer[..length]) {
         values.insert(format!("net.{}", path.replace('/', ".")), value.trim().to_owned());
     }
 }

@@ -44,25 +44,26 @@ impl Bench<'_> {
         let waiting = Mutex::new(installed.iter().enumerate());
         let done = Mutex::new(Vec::new());
         thread::scope(|scope| {
-            for _ in 0..SIDE_BY_SIDE {
-                scope.spawn(|| {
+            for place in 0..SIDE_BY_SIDE {
+                let (waiting, done, job) = (&waiting, &done, &job);
+                scope.spawn(move || {
                     loop {
                         let next = waiting.lock().ok().and_then(|mut waiting| waiting.next());
-                        let Some((place, kernel)) = next else { return };
-                        let tally = self.on_kernel(kernel, &job);
+                        let Some((turn, kernel)) = next else { return };
+                        let tally = self.on_kernel(kernel, place, job);
                         if let Ok(mut done) = done.lock() {
-                            done.push((place, tally));
+                            done.push((turn, tally));
                         }
                     }
                 });
             }
         });
         let mut done = done.into_inner().map_err(|_| Error::new("a kernel's thread died"))?;
-        done.sort_by_key(|(place, _)| *place);
+        done.sort_by_key(|(turn, _)| *turn);
         Ok(done.into_iter().map(|(_, tally)| tally).collect())
     }
 
-    fn on_kernel(&self, kernel: &Installed, job: &Job) -> Tally {
+    fn on_kernel(&self, kernel: &Installed, place: usize, job: &Job) -> Tally {
         let mut tally = Tally::new(format!("kernel {}", kernel.release));
         tally.must_run = true;
         let name = kernel.kernel.to_string();
@@ -70,6 +71,7 @@ impl Bench<'_> {
             (Lines::new(&name, |line| tally.take_harness(line)), Lines::new(&name, |_| {}));
         let mut boot = Boot::new(self.layout, kernel, self.tools);
         boot.limit = LIMIT;
+        boot.place = place;
         let result = boot.run(job, &mut lines, &mut errors);
         lines.finish();
         errors.finish();
