@@ -7,6 +7,7 @@ pub fn decode(payload: &[u8]) {
     let _ = (wire::address::address(payload), wire::rule::rule(payload));
     let _ = (wire::link::details(payload), wire::route::route(payload));
     let _ = wire::namespace::id(payload);
+    let _ = wire::nftables::table(payload);
 }
 
 /// Reads a file. What is read is written, and read again as the same.

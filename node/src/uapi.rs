@@ -18,6 +18,10 @@ pub(crate) const RTM_GETNSID: u16 = 90;
 pub(crate) const RTM_NEWNEXTHOP: u16 = 104;
 pub(crate) const RTM_DELNEXTHOP: u16 = 105;
 
+// linux/netfilter/nf_tables.h: NFNL_SUBSYS_NFTABLES in the upper byte.
+pub(crate) const NFT_MSG_GETTABLE: u16 = 10 << 8 | 1;
+pub(crate) const NFTA_TABLE_NAME: u16 = 1;
+
 pub(crate) const RTNLGRP_LINK: u32 = 1;
 pub(crate) const RTNLGRP_NEIGH: u32 = 3;
 pub(crate) const RTNLGRP_IPV4_IFADDR: u32 = 5;

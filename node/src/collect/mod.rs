@@ -1,6 +1,7 @@
 //! Collecting a snapshot from the kernel.
 
 mod balancer;
+mod dump;
 mod modules;
 mod netfilter;
 mod network;

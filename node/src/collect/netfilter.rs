@@ -7,8 +7,12 @@ use std::sync::mpsc;
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
+use rsadm_netlink::{Bus, Connection, Options, Socket};
+
+use super::dump::dump;
 use super::modules::Modules;
-use crate::{Netfilter, Part};
+use crate::uapi::{AF_INET, AF_INET6};
+use crate::{Netfilter, Part, wire};
 
 /// A program that takes longer is ended.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,16 +28,49 @@ pub(super) struct Running<'s> {
     sets: ScopedJoinHandle<'s, Part<String>>,
 }
 
-/// Starts them. A thread is in the network namespace of the one that made it, and so is a process.
+/// Tables that iptables knows, in the families of its two programs. Others in nftables are not its own.
+const OF_IPTABLES: [&str; 5] = ["filter", "nat", "mangle", "raw", "security"];
+
+/// Which tables nftables holds, by family and name; `None` where that is not known.
+struct Nftables(Option<Vec<(u8, String)>>);
+
+impl Nftables {
+    fn read(modules: &Modules) -> Self {
+        if !modules.can_ask("nf_tables") {
+            return Self(Some(Vec::new()));
+        }
+        let socket = Socket::open(Bus::Netfilter, &Options::default()).ok();
+        let (list, table) = (wire::nftables::list, wire::nftables::table);
+        let read = socket.and_then(|socket| dump(&mut Connection::new(socket), list(), table).ok());
+        Self(read.filter(|(_, changed)| !changed).map(|(tables, _)| tables))
+    }
+
+    /// Whether it may hold any.
+    fn may_hold_any(&self) -> bool {
+        self.0.as_ref().is_none_or(|tables| !tables.is_empty())
+    }
+
+    /// Whether it may hold any that iptables made.
+    fn may_hold_iptables(&self, family: u8) -> bool {
+        let is_its_own =
+            |(of, name): &(u8, String)| *of == family && OF_IPTABLES.contains(&name.as_str());
+        self.0.as_ref().is_none_or(|tables| tables.iter().any(is_its_own))
+    }
+}
+
+/// Starts those that have something to say: a process takes longer than everything else. A thread is in the network namespace of the one that made it, and so is a process.
 pub(super) fn start<'s>(scope: &'s Scope<'s, '_>, modules: &Modules) -> Running<'s> {
-    let [nf_tables, ip_set] = ["nf_tables", "ip_set"].map(|module| modules.can_ask(module));
+    let nftables = Nftables::read(modules);
+    let has_any = nftables.may_hold_any();
+    let [has_ipv4, has_ipv6] = [AF_INET, AF_INET6].map(|family| nftables.may_hold_iptables(family));
+    let can_ask = modules.can_ask("ip_set");
     let (ipv4, ipv6) =
         ("/proc/thread-self/net/ip_tables_names", "/proc/thread-self/net/ip6_tables_names");
     Running {
-        nftables: scope.spawn(move || listing(nf_tables, "nft", &["-j", "list", "ruleset"])),
-        iptables: scope.spawn(move || tables("iptables", ipv4, nf_tables)),
-        ip6tables: scope.spawn(move || tables("ip6tables", ipv6, nf_tables)),
-        sets: scope.spawn(move || listing(ip_set, "ipset", &["save"])),
+        nftables: scope.spawn(move || listing(has_any, "nft", &["-j", "list", "ruleset"])),
+        iptables: scope.spawn(move || tables("iptables", ipv4, has_ipv4)),
+        ip6tables: scope.spawn(move || tables("ip6tables", ipv6, has_ipv6)),
+        sets: scope.spawn(move || listing(can_ask, "ipset", &["save"])),
     }
 }
 
@@ -57,13 +94,13 @@ fn absent(name: &str) -> impl FnOnce() -> Part<String> {
     || Part::Unknown(reason)
 }
 
-/// What a program says of what its module holds, if that may be asked.
-fn listing(can_ask: bool, program: &str, arguments: &[&str]) -> Part<String> {
-    if can_ask { run(program, arguments).unwrap_or_else(absent(program)) } else { EMPTY }
+/// What a program says of what its module holds, if there may be anything.
+fn listing(has_any: bool, program: &str, arguments: &[&str]) -> Part<String> {
+    if has_any { run(program, arguments).unwrap_or_else(absent(program)) } else { EMPTY }
 }
 
 /// The rules of both variants of a program. That of legacy tables is asked only where there are any,
-/// because asking makes them, and that of nftables if nftables may be asked.
+/// because asking makes them, and that of nftables if nftables may hold some.
 fn tables(name: &str, legacy: &str, has_nft: bool) -> Part<String> {
     let has_legacy = match fs::read_to_string(legacy) {
         Ok(names) => !names.trim().is_empty(),

@@ -4,9 +4,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
-use rsadm_netlink::{Bus, Connection, Event, Events, Message, Options, Socket, Transport, now};
+use rsadm_netlink::{Bus, Connection, Event, Events, Message, Options, Socket, Transport};
 use vxlan::{Entry, EntryFilter, Neighbour, Nexthop, VniEntry};
 
+use super::dump::dump;
 use super::{proc, sysctls};
 use crate::uapi::*;
 use crate::wire::link::Details;
@@ -14,9 +15,6 @@ use crate::{Hop, HopFlags, Link, Network, Result, Route, RouteKind, wire};
 
 /// How often tables that change while they are read are read again, at most.
 const MOST_PASSES: usize = 4;
-
-/// How often one table is read again that the kernel says changed under the reading.
-const MOST_DUMPS: usize = 8;
 
 /// Room for what happens meanwhile.
 const RECEIVE_BUFFER: usize = 1 << 20;
@@ -255,33 +253,6 @@ fn deletion_of_neighbour(kind: u16, payload: &[u8]) -> Option<&'static str> {
 fn doubt<T: Default>(remarks: &mut Vec<String>, what: &str, error: &dyn std::error::Error) -> T {
     remarks.push(format!("{what} are unknown: {error}"));
     T::default()
-}
-
-/// Reads a table, again where it changed meanwhile; whether it did under every reading too.
-fn dump<T: Transport, V: Send>(
-    connection: &mut Connection<T>,
-    mut message: Message,
-    decode: fn(&[u8]) -> Option<V>,
-) -> rsadm_netlink::Result<(Vec<V>, bool)> {
-    let mut dumps = 1;
-    loop {
-        let mut values = Vec::new();
-        let done: rsadm_netlink::Result<()> = now(async {
-            let mut dump = connection.dump(&mut message).await?;
-            while let Some(reply) = dump.next().await? {
-                values.extend(decode(reply.payload));
-            }
-            Ok(())
-        });
-        match done {
-            Ok(()) => return Ok((values, false)),
-            Err(error) if error.is_interrupted() && dumps == MOST_DUMPS => {
-                return Ok((values, true));
-            }
-            Err(error) if error.is_interrupted() => dumps += 1,
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 /// A route, unless the kernel only remembers it.

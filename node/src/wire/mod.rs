@@ -1,9 +1,10 @@
-//! Messages of rtnetlink as values. `None` is a message of something else, or one that lacks what a
+//! Messages of rtnetlink, and one of nftables, as values. `None` is a message of something else, or one that lacks what a
 //! value cannot be without; what is unknown inside is passed over.
 
 pub(crate) mod address;
 pub(crate) mod link;
 pub(crate) mod namespace;
+pub(crate) mod nftables;
 pub(crate) mod route;
 pub(crate) mod rule;
 

@@ -205,9 +205,19 @@ fn ids_of_namespaces() {
     assert_eq!(namespace::id(&[0; 3]), None);
 }
 
+#[test]
+fn a_table_of_nftables() {
+    let filter = message(&[2, 0, 0, 5], |table| {
+        table.put_str(NFTA_TABLE_NAME, "filter").put_be32(2, 0).put_be32(3, 4);
+    });
+    assert_eq!(nftables::table(&filter), Some((AF_INET, "filter".to_owned())));
+    assert_eq!(nftables::table(&[2, 0, 0, 5]), None);
+    assert_eq!(nftables::list().payload(), [0; 4]);
+}
+
 fn decode(bytes: &[u8]) {
     let _ = (address::address(bytes), rule::rule(bytes), namespace::id(bytes));
-    let _ = (link::details(bytes), route::route(bytes));
+    let _ = (link::details(bytes), route::route(bytes), nftables::table(bytes));
 }
 
 proptest! {
