@@ -84,7 +84,7 @@ fn batch(script: &[u8], choice: usize) {
     let mut connection = Connection::new(kernel(script, false).with_receive_buffer(8 * 1024));
     let mut batch = connection.batch();
     for _ in 0..items {
-        now(batch.push(&mut message()));
+        now(batch.push(&message()));
     }
     let outcome = now(batch.finish());
     let unknown = outcome.unknown.iter().cloned().flatten();

@@ -397,7 +397,7 @@ impl<T: Transport> Verbs<T> {
     pub(crate) async fn apply(&mut self, changes: &[impl AsRef<Change> + Sync]) -> Result<Report> {
         let mut batch = self.connection.batch();
         for change in changes {
-            batch.push(&mut change.as_ref().message(&self.family)).await;
+            batch.push(&change.as_ref().message(&self.family)).await;
         }
         let outcome = batch.finish().await;
         let mut report =

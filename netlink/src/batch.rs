@@ -1,6 +1,7 @@
 //! Many changes in few system calls, with the outcome of each.
 
 use std::io;
+use std::mem;
 use std::ops::Range;
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST};
@@ -9,6 +10,7 @@ use crate::connection::{Connection, is_overrun};
 use crate::error::{Error, Rejected, Result};
 use crate::exchange::{Exchange, Step};
 use crate::message::Message;
+use crate::messages::{Messages, Window};
 use crate::socket::Socket;
 use crate::transport::Transport;
 
@@ -28,18 +30,9 @@ const REPLY_COST: usize = 1024;
 pub struct Batch<'c, T: Transport = Socket> {
     connection: &'c mut Connection<T>,
     window: usize,
-    bytes: Vec<u8>,
-    /// Where the messages of the window end, and where their attributes start.
-    items: Vec<Item>,
-    first_sequence: u32,
+    /// The items that are not sent yet, which go into one window.
+    pending: Messages,
     outcome: Outcome,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Item {
-    start: usize,
-    end: usize,
-    attributes_at: usize,
 }
 
 /// What became of the items of a [`Batch`]. Every item is in exactly one of the groups.
@@ -76,38 +69,25 @@ impl<'c, T: Transport> Batch<'c, T> {
         Self {
             window: window.clamp(1, MOST_MESSAGES),
             connection,
-            bytes: Vec::new(),
-            items: Vec::new(),
-            first_sequence: 0,
+            pending: Messages::new(),
             outcome: Outcome::default(),
         }
     }
 
     /// Adds an item, and sends the window if it is full. An error stops the batch: it is part of
     /// the outcome, and later items count as unsent.
-    pub async fn push(&mut self, message: &mut Message) {
-        self.outcome.items += 1;
-        if self.outcome.error.is_some() {
-            return;
-        }
-        if message.is_too_long() {
-            self.flush().await;
-            self.outcome.error.get_or_insert(Error::TooLong);
-            return;
-        }
-        let length = message.bytes().len();
-        if self.items.len() >= self.window || self.bytes.len() + length > MOST_BYTES {
+    pub async fn push(&mut self, message: &Message) {
+        let size = self.pending.size() + message.bytes().len();
+        if self.pending.len() >= self.window || size > MOST_BYTES {
             self.flush().await;
         }
-        let sequence = self.connection.next_sequence();
-        if self.items.is_empty() {
-            self.first_sequence = sequence;
-        }
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(message.seal(sequence, NLM_F_REQUEST));
-        self.bytes.resize(crate::header::align(self.bytes.len()), 0);
-        let attributes_at = message.attributes_at();
-        self.items.push(Item { start, end: start + length, attributes_at });
+        self.pending.push(message);
+    }
+
+    /// Adds items that were made ahead. They are numbered where they lie, and sent from there.
+    pub async fn push_all(&mut self, messages: &mut Messages) {
+        self.flush().await;
+        self.send(messages).await;
     }
 
     /// Sends what is left and says what became of every item.
@@ -119,30 +99,43 @@ impl<'c, T: Transport> Batch<'c, T> {
     }
 
     async fn flush(&mut self) {
-        let Some(last) = self.items.last().copied() else { return };
-        if self.outcome.error.is_none() {
-            // The flags are two bytes behind the length and the type; those of the message stay.
-            let [low, high] = [self.bytes[last.start + 6], self.bytes[last.start + 7]];
-            let flags = u16::from_ne_bytes([low, high]) | NLM_F_ACK;
-            self.bytes[last.start + 6..last.start + 8].copy_from_slice(&flags.to_ne_bytes());
-            if let Err(error) = self.exchange().await {
-                self.outcome.error = Some(error);
-            }
-        }
-        self.bytes.clear();
-        self.items.clear();
+        let mut pending = mem::take(&mut self.pending);
+        self.send(&mut pending).await;
+        pending.clear();
+        self.pending = pending;
     }
 
-    /// Sends the window and reads all replies to it: they are queued when `send` returns.
-    async fn exchange(&mut self) -> Result<()> {
+    /// Sends messages, window by window, up to what stops the batch.
+    async fn send(&mut self, messages: &mut Messages) {
+        self.outcome.items += messages.len();
+        let mut first = 0;
+        while self.outcome.error.is_none() && first < messages.len() {
+            let sent = match messages.window(first, self.window, MOST_BYTES) {
+                Some(window) => {
+                    first += window.len();
+                    self.exchange(window).await
+                }
+                None => Err(Error::TooLong),
+            };
+            self.outcome.error = sent.err();
+        }
+    }
+
+    /// Sends a window and reads all replies to it: they are queued when `send` returns.
+    async fn exchange(&mut self, mut window: Window<'_>) -> Result<()> {
         self.connection.settle()?;
-        self.connection.debug.sent(&self.bytes);
-        let sent = self.connection.transport.send(&self.bytes).await;
+        let count = window.len();
+        let first = self.connection.number(count as u32);
+        let last = first + count as u32 - 1;
+        for (index, sequence) in (first..=last).enumerate() {
+            let acknowledge = if sequence == last { NLM_F_ACK } else { 0 };
+            window.seal(index, sequence, NLM_F_REQUEST | acknowledge);
+        }
+        self.connection.debug.sent(window.bytes());
+        let sent = self.connection.transport.send(window.bytes()).await;
         sent.map_err(Error::socket("send to"))?;
-        let count = self.items.len();
         let base = self.outcome.done();
-        let last = self.first_sequence.wrapping_add(count as u32 - 1);
-        let mut exchange = Exchange::of(self.first_sequence, last);
+        let mut exchange = Exchange::of(first, last);
         let mut refused: Vec<(usize, Rejected)> = Vec::new();
         let mut lost = false;
         let complete = loop {
@@ -163,11 +156,10 @@ impl<'c, T: Transport> Batch<'c, T> {
                     }
                 }
                 Ok(Step::Refused { sequence, errno, start, end }) => {
-                    let index = sequence.wrapping_sub(self.first_sequence) as usize;
-                    let item = self.items[index];
-                    let request = &self.bytes[item.start..item.end];
+                    let index = sequence.wrapping_sub(first) as usize;
+                    let (request, attributes_at) = window.message(index);
                     let extended = &self.connection.buffer[start..end];
-                    let rejected = Rejected::read(errno, extended, request, item.attributes_at);
+                    let rejected = Rejected::read(errno, extended, request, attributes_at);
                     refused.push((index, rejected));
                 }
                 Ok(Step::Message { .. } | Step::Acknowledged { .. }) => {}

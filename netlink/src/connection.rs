@@ -103,7 +103,7 @@ impl<T: Transport> Connection<T> {
             return Err(Error::TooLong);
         }
         self.settle()?;
-        let sequence = self.next_sequence();
+        let sequence = self.number(1);
         let bytes = message.seal(sequence, flags);
         self.debug.sent(bytes);
         self.transport.send(bytes).await.map_err(Error::socket("send to"))?;
@@ -111,10 +111,12 @@ impl<T: Transport> Connection<T> {
         Ok(Dump { connection: self, request: message, exchange, current: None, datagrams: 0 })
     }
 
-    /// Numbers the next message; 0 is left to the kernel's own messages.
-    pub(crate) fn next_sequence(&mut self) -> u32 {
-        self.sequence = self.sequence.wrapping_add(1).max(1);
-        self.sequence
+    /// Numbers the next messages without a gap, and answers the first number; 0 is left to the
+    /// kernel's own messages.
+    pub(crate) fn number(&mut self, count: u32) -> u32 {
+        let last = self.sequence.checked_add(count).unwrap_or(count);
+        self.sequence = last;
+        last - count + 1
     }
 
     /// Reads what is left of an answer that was dropped half way: the kernel runs one dump at a
@@ -250,5 +252,21 @@ impl<T: Transport> Drop for Dump<'_, T> {
         if !self.exchange.is_ended() {
             self.connection.unfinished = Some(self.exchange.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::FakeKernel;
+
+    #[test]
+    fn numbers_have_no_gap_and_are_never_0() {
+        let mut connection = Connection::new(FakeKernel::new(|_| Vec::new()));
+        assert_eq!([connection.number(1), connection.number(3), connection.number(1)], [1, 2, 5]);
+        connection.sequence = u32::MAX - 3;
+        assert_eq!([connection.number(3), connection.number(1)], [u32::MAX - 2, 1]);
+        connection.sequence = u32::MAX - 3;
+        assert_eq!([connection.number(4), connection.number(1)], [1, 5]);
     }
 }

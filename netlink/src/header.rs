@@ -1,5 +1,6 @@
 //! Fixed headers, as they stand in memory: host byte order, four-byte alignment.
 
+use netlink_packet_core::NLM_F_ACK;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Header of every netlink message (`struct nlmsghdr`).
@@ -56,6 +57,16 @@ impl GenericHeader {
     }
 }
 
+/// Completes a whole message for sending: its length, its number, and flags besides its own. It asks
+/// for an acknowledgement if these do.
+pub(crate) fn seal(message: &mut [u8], sequence: u32, flags: u16) {
+    let Some(mut header) = Header::read(message) else { return };
+    header.length = message.len() as u32;
+    header.flags = header.flags & !NLM_F_ACK | flags;
+    header.sequence = sequence;
+    message[..Header::LENGTH].copy_from_slice(header.as_bytes());
+}
+
 /// Rounds up to the alignment of messages and attributes.
 pub(crate) const fn align(length: usize) -> usize {
     (length + 3) & !3
@@ -70,6 +81,15 @@ mod tests {
         assert_eq!(Header::LENGTH, 16);
         assert_eq!(GenericHeader::LENGTH, 4);
         assert_eq!([align(0), align(1), align(4), align(5)], [0, 4, 4, 8]);
+    }
+
+    #[test]
+    fn only_what_is_asked_last_is_acknowledged() {
+        let mut message = [0; 20];
+        seal(&mut message, 7, 0x405);
+        seal(&mut message, 8, 0x201);
+        let header = Header::read(&message).expect("long enough");
+        assert_eq!(header, Header { length: 20, flags: 0x601, sequence: 8, ..Header::default() });
     }
 
     #[test]

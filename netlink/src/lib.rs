@@ -34,6 +34,7 @@ mod generic;
 mod header;
 pub mod layout;
 mod message;
+mod messages;
 mod namespace;
 mod socket;
 #[cfg(feature = "tokio")]
@@ -50,6 +51,7 @@ pub use exchange::{Exchange, Step};
 pub use generic::Family;
 pub use header::{GenericHeader, Header};
 pub use message::Message;
+pub use messages::Messages;
 pub use namespace::Namespace;
 pub use socket::{Bus, Options, Socket, Undelivered};
 pub use transport::{Transport, now};

@@ -3,7 +3,7 @@
 use zerocopy::IntoBytes;
 
 use crate::attribute::{ATTRIBUTE_HEADER, Attributes};
-use crate::header::{GenericHeader, Header, align};
+use crate::header::{GenericHeader, Header, align, seal};
 use crate::uapi::NLA_F_NESTED;
 
 /// A netlink message that is appended to and then sent.
@@ -154,13 +154,9 @@ impl Message {
         self.too_long
     }
 
-    /// The whole message, numbered and asking for `extra` flags.
-    pub(crate) fn seal(&mut self, sequence: u32, extra: u16) -> &[u8] {
-        let Some(mut header) = Header::read(&self.bytes) else { return &[] };
-        header.length = self.bytes.len() as u32;
-        header.flags |= extra;
-        header.sequence = sequence;
-        self.bytes[..Header::LENGTH].copy_from_slice(header.as_bytes());
+    /// The whole message, numbered and with further flags.
+    pub(crate) fn seal(&mut self, sequence: u32, flags: u16) -> &[u8] {
+        seal(&mut self.bytes, sequence, flags);
         &self.bytes
     }
 }
@@ -171,11 +167,11 @@ mod tests {
 
     #[test]
     fn bytes_are_those_of_the_kernel_headers() {
-        let mut message = Message::generic(0x1f, 5, 4, 1);
+        let mut message = Message::generic(0x1f, 1, 4, 1);
         message.nest(1, |service| {
             service.put_u16(1, 2).put_be16(4, 80).put_str(6, "rr");
         });
-        let bytes = message.seal(9, 0x100).to_vec();
+        let bytes = message.seal(9, 0x104).to_vec();
         let mut expected = Vec::new();
         expected.extend_from_slice(&(16_u32 + 4 + 4 + 8 + 8 + 8).to_ne_bytes());
         expected.extend_from_slice(&0x1f_u16.to_ne_bytes());

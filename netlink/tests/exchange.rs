@@ -7,7 +7,7 @@ use rsadm_netlink::fake::{
     Answer, FakeKernel, acknowledge, done, is_dump, messages, reply, wants_acknowledgement,
 };
 use rsadm_netlink::{
-    Connection, Error, Event, Events, Exchange, Header, Message, Reply, Step, now,
+    Connection, Error, Event, Events, Exchange, Header, Message, Messages, Reply, Step, now,
 };
 
 const EBUSY: i32 = 16;
@@ -275,7 +275,7 @@ fn push(connection: &mut Connection<FakeKernel>, values: &[u8]) -> rsadm_netlink
     for value in values {
         let mut message = message();
         message.header(&[*value, 0, 0, 0]);
-        now(batch.push(&mut message));
+        now(batch.push(&message));
     }
     now(batch.finish())
 }
@@ -296,6 +296,84 @@ fn a_batch_is_sent_in_windows_and_every_refusal_is_found() {
     assert_eq!(*sends.lock().expect("lock"), [128, 128, 44]);
 }
 
+/// Sends messages of these sizes, of which those up to each cut are made ahead together, or with
+/// `None` none are. Answers what was sent, and the outcome.
+fn send(sizes: &[usize], cuts: Option<&[usize]>, answers: Vec<u8>) -> (Vec<Vec<u8>>, String) {
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let (log, mut answers) = (Arc::clone(&sent), answers.into_iter().cycle());
+    let mut connection = scripted(move |bytes| {
+        log.lock().expect("lock").push(bytes.to_vec());
+        let answer = |(header, _)| match answers.next() {
+            Some(0) => Some(acknowledge(header, EINVAL, &[]).into()),
+            Some(1) => Some(Answer::Errno(ENOBUFS)),
+            Some(2) => Some(Answer::Errno(EINVAL)),
+            _ if wants_acknowledgement(header) => Some(acknowledge(header, 0, &[]).into()),
+            _ => None,
+        };
+        messages(bytes).into_iter().filter_map(answer).collect()
+    });
+    let mut batch = connection.batch();
+    let mut ahead = Messages::new();
+    for (index, size) in sizes.iter().enumerate() {
+        let mut message = message();
+        message.header(&[index as u8, 0, 0, 0]).put(1, &vec![0; *size]);
+        let Some(cuts) = cuts else {
+            now(batch.push(&message));
+            continue;
+        };
+        ahead.push(&message);
+        if cuts.contains(&index) {
+            now(batch.push_all(&mut ahead));
+            ahead = Messages::new();
+        }
+    }
+    now(batch.push_all(&mut ahead));
+    let outcome = format!("{:?}", now(batch.finish()));
+    let sent = sent.lock().expect("lock").clone();
+    (sent, outcome)
+}
+
+proptest! {
+    #[test]
+    fn what_is_made_ahead_is_sent_like_what_is_pushed(
+        sizes in proptest::collection::vec(
+            prop_oneof![8 => 0_usize..40, 1 => 20_000_usize..40_000, 1 => Just(70_000)],
+            0..300,
+        ),
+        cuts in proptest::collection::vec(0_usize..300, 0..4),
+        answers in proptest::collection::vec(any::<u8>(), 0..40),
+    ) {
+        prop_assert_eq!(send(&sizes, Some(&[]), answers.clone()), send(&sizes, None, answers));
+        // In several pieces they fill no windows together, and are the same messages.
+        let (sent, outcome) = send(&sizes, None, vec![]);
+        let (in_pieces, outcome_in_pieces) = send(&sizes, Some(&cuts), vec![]);
+        prop_assert_eq!(in_pieces.concat().len(), sent.concat().len());
+        prop_assert_eq!(outcome_in_pieces, outcome);
+        let payloads = |bytes: Vec<u8>| -> Vec<_> {
+            messages(&bytes).into_iter().map(|(_, payload)| payload).collect()
+        };
+        prop_assert_eq!(payloads(in_pieces.concat()), payloads(sent.concat()));
+    }
+}
+
+#[test]
+fn messages_can_be_sent_again_in_other_windows() {
+    let mut made = Messages::new();
+    for _ in 0..20 {
+        made.push(&message().header(&[0; 4]).clone());
+    }
+    for (most, sends) in [(3, 7), (128, 1), (7, 3)] {
+        let kernel = FakeKernel::new(|bytes| choosy(bytes, &Mutex::default()));
+        let kernel = kernel.with_receive_buffer(most * 1024);
+        let calls = kernel.calls();
+        let mut connection = Connection::new(kernel);
+        let mut batch = connection.batch();
+        now(batch.push_all(&mut made));
+        assert!(now(batch.finish()).is_complete());
+        assert_eq!(calls.sends(), sends);
+    }
+}
+
 #[test]
 fn messages_of_a_batch_keep_their_flags() {
     const EXCLUSIVE: u16 = 0x200;
@@ -306,7 +384,7 @@ fn messages_of_a_batch_keep_their_flags() {
     });
     let mut batch = connection.batch();
     for _ in 0..3 {
-        now(batch.push(&mut Message::new(16, EXCLUSIVE)));
+        now(batch.push(&Message::new(16, EXCLUSIVE)));
     }
     assert!(now(batch.finish()).is_complete());
 }
@@ -399,7 +477,7 @@ fn after_an_oversized_item_the_rest_is_unsent() {
     for size in [4, 4, 70_000, 4] {
         let mut message = message();
         message.header(&[0; 4]).put(1, &vec![0; size]);
-        now(batch.push(&mut message));
+        now(batch.push(&message));
     }
     let outcome = now(batch.finish());
     assert_eq!((outcome.applied, outcome.unsent.clone()), (2, 2..4));

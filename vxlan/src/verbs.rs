@@ -425,7 +425,7 @@ impl<T: Transport> Verbs<T> {
         for chunk in changes.chunks(window) {
             let mut batch = self.writer.batch();
             for change in chunk {
-                batch.push(&mut change.as_ref().message()).await;
+                batch.push(&change.as_ref().message()).await;
             }
             let outcome = batch.finish().await;
             report.applied += outcome.applied;
@@ -458,7 +458,7 @@ impl<T: Transport> Verbs<T> {
     pub(crate) async fn carry_out(&mut self, asked: &[Verbatim]) -> Result<Report> {
         let mut batch = self.writer.batch();
         for one in asked {
-            batch.push(&mut one.message()).await;
+            batch.push(&one.message()).await;
         }
         let Outcome { applied, refused, unknown, unsent, error, .. } = batch.finish().await;
         let read = |(index, rejected)| {
