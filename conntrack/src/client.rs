@@ -5,8 +5,8 @@ use rsadm_netlink::{Bus, Namespace, Options, Socket, now};
 use crate::verbs::{Cursor, Deletion, Verbs};
 use crate::{
     Capabilities, Change, CpuExpectationStatistics, CpuStatistics, Error, Expectation,
-    ExpectationKey, Family, Filter, Flow, FlowPatch, GlobalStatistics, Key, NewFlow, Report,
-    Request, Result,
+    ExpectationKey, Family, Filter, Flow, FlowPatch, GlobalStatistics, Key, NewFlow, Prepared,
+    Report, Request, Result,
 };
 
 /// How to open a client.
@@ -397,6 +397,22 @@ verbs! {
     /// # Ok::<(), conntrack::Error>(())
     /// ```
     apply(changes: &[impl AsRef<Change> + Sync]) -> Report;
+
+    /// The same as [`apply`](Self::apply) for changes in the kernel's form. They can be applied
+    /// again. A request in the report is what the kernel was told: a key has no zone in its tuple.
+    ///
+    /// ```no_run
+    /// # let mut client = conntrack::Client::connect()?;
+    /// use conntrack::{Change, Filter, Prepared};
+    /// let mut changes = Prepared::new();
+    /// client.flows(&Filter::new())?.for_each(|flow| {
+    ///     changes.push(&Change::Delete(flow.key()));
+    ///     Ok::<_, conntrack::Error>(())
+    /// })?;
+    /// println!("{} deleted", client.apply_prepared(&mut changes)?.applied);
+    /// # Ok::<(), conntrack::Error>(())
+    /// ```
+    apply_prepared(changes: &mut Prepared) -> Report;
 
     /// What each processor counted in this network namespace.
     ///

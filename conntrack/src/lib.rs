@@ -22,6 +22,7 @@
 //!   right; each flow that it shows is checked against the whole filter.
 //! - A [`Key`] names one flow: a tuple, a zone, an id. A [`NewFlow`] is created, a [`FlowPatch`]
 //!   changes single fields, [`Client::apply`] carries out many changes and knows what became of each.
+//!   Those of a large table are best [`Prepared`].
 //! - An [`Event`] is what the kernel tells a [`Subscription`] as it happens; lost events are a value.
 //!   A [`View`] reads the table again after a loss, and tells the difference as events.
 //! - An [`Error`] says what was asked and why it failed; [`Error::reason`] interprets the kernel's
@@ -65,6 +66,7 @@ mod flow;
 pub mod fuzz;
 mod labels;
 mod listener;
+mod prepared;
 mod protocol;
 mod repeats;
 mod rest;
@@ -90,6 +92,7 @@ pub use expectation::{Expectation, ExpectationFlags, ExpectationKey, Expectation
 pub use filter::{Condition, Filter, NatMatch, Network, Place, Plan, Ports, Predicate};
 pub use flow::{Counters, Flow, Helper, SequenceAdjustment, Synproxy, Translation};
 pub use labels::Labels;
+pub use prepared::Prepared;
 pub use protocol::{Family, ParseProtocolError, Protocol};
 pub use rsadm_netlink::{Attribute, Attributes, Namespace};
 pub use state::{

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 
-use rsadm_netlink::{Connection, Dump, Message, Reply, Transport};
+use rsadm_netlink::{Connection, Dump, Message, Outcome, Reply, Transport};
 
 use crate::filter::KernelPart;
 use crate::repeats::Repeats;
@@ -11,7 +11,7 @@ use crate::uapi::*;
 use crate::{
     Capabilities, Change, CpuExpectationStatistics, CpuStatistics, Error, Expectation,
     ExpectationKey, Family, Filter, Flow, FlowPatch, GlobalStatistics, Key, Layer4, NewFlow,
-    Protocol, Reason, Refused, Report, Request, Result, Tuple, encode, wire,
+    Prepared, Protocol, Reason, Refused, Report, Request, Result, Tuple, encode, wire,
 };
 
 /// How many flows a filtered deletion keeps until the kernel has said what became of them.
@@ -333,26 +333,38 @@ impl<T: Transport> Verbs<T> {
     pub(crate) async fn apply(&mut self, changes: &[impl AsRef<Change> + Sync]) -> Result<Report> {
         let mut batch = self.writer.batch();
         for change in changes {
-            batch.push(&mut change.as_ref().message()).await;
+            batch.push(&change.as_ref().message()).await;
         }
         let outcome = batch.finish().await;
-        let mut report =
-            Report { applied: outcome.applied, unsent: outcome.unsent, ..Report::default() };
-        report.error = outcome.error.map(|source| {
-            let first = changes.get(report.unsent.start);
-            let first = first.map_or(Request::Connect, |change| change.as_ref().request());
-            Error::of(first, source)
-        });
-        for (index, rejected) in outcome.refused {
-            let request = changes[index].as_ref().request();
-            report.refused.push((index, Refused::read(request, rejected)));
-        }
-        report.unknown = outcome.unknown.into_iter().flatten().collect();
-        let reasons = report.refused.iter().map(|(_, refused)| refused.reason);
-        if reasons
-            .into_iter()
-            .any(|reason| matches!(reason, Reason::FixedTimeout | Reason::Permission))
-        {
+        self.report(outcome, |index| Some(changes.get(index)?.as_ref().request())).await
+    }
+
+    pub(crate) async fn apply_prepared(&mut self, changes: &mut Prepared) -> Result<Report> {
+        let mut batch = self.writer.batch();
+        batch.push_all(&mut changes.messages).await;
+        let outcome = batch.finish().await;
+        self.report(outcome, |index| changes.request(index)).await
+    }
+
+    /// What became of changes, of which each is a request.
+    async fn report(
+        &mut self,
+        outcome: Outcome,
+        request: impl Fn(usize) -> Option<Request> + Send,
+    ) -> Result<Report> {
+        let request = |index| request(index).unwrap_or(Request::Connect);
+        let refused = outcome.refused.into_iter();
+        let report = Report {
+            applied: outcome.applied,
+            refused: refused
+                .map(|(index, rejected)| (index, Refused::read(request(index), rejected)))
+                .collect(),
+            unknown: outcome.unknown.into_iter().flatten().collect(),
+            error: outcome.error.map(|source| Error::of(request(outcome.unsent.start), source)),
+            unsent: outcome.unsent,
+        };
+        let is_unclear = |reason| matches!(reason, Reason::FixedTimeout | Reason::Permission);
+        if report.refused.iter().any(|(_, refused)| is_unclear(refused.reason)) {
             self.permitted().await?;
         }
         Ok(report)
@@ -472,7 +484,7 @@ async fn delete_window<T: Transport>(
 ) -> Result<()> {
     let mut batch = writer.batch();
     for flow in &*window {
-        batch.push(&mut Change::Delete(flow.key()).message()).await;
+        batch.push(&Change::Delete(flow.key()).message()).await;
     }
     let outcome = batch.finish().await;
     if let Some(error) = outcome.error {

@@ -16,7 +16,7 @@ use crate::uapi::*;
 use crate::{
     Counter, Counters, CpuExpectationStatistics, CpuStatistics, Dccp, DccpRole, DccpState,
     Direction, Error, Expectation, ExpectationFlags, ExpectationNat, Family, Flow,
-    GlobalStatistics, Helper, Labels, Layer4, MaskedTcpFlags, Protocol, ProtocolState, Result,
+    GlobalStatistics, Helper, Key, Labels, Layer4, MaskedTcpFlags, Protocol, ProtocolState, Result,
     Sctp, SctpState, SequenceAdjustment, Status, Synproxy, Tcp, TcpFlags, TcpState, Tuple,
 };
 
@@ -65,6 +65,25 @@ const ABSENT: Tuple = {
 pub(crate) fn id(payload: &[u8]) -> Option<u32> {
     let attributes = Attributes::new(payload.get(HEADER..)?);
     attributes.into_iter().find(|attribute| attribute.kind == CTA_ID)?.be32()
+}
+
+/// What a request names a flow by.
+pub(crate) fn key(payload: &[u8]) -> Result<Key> {
+    let (_, bytes) = split(payload)?;
+    let (mut key, mut zone, mut id) = (None, None, None);
+    for attribute in Attributes::new(bytes) {
+        match attribute.kind {
+            // The first tuple is the one: the other one of a flow to be created follows it, and
+            // perhaps what does not fit into an attribute, which is no attribute then.
+            CTA_TUPLE_ORIG if key.is_none() => key = Some(Key::original(tuple(&attribute)?)),
+            CTA_TUPLE_REPLY if key.is_none() => key = Some(Key::reply(tuple(&attribute)?)),
+            CTA_ZONE => zone = attribute.be16(),
+            CTA_ID => id = attribute.be32(),
+            _ => {}
+        }
+    }
+    let key = key.ok_or(malformed("request without a tuple"))?;
+    Ok(Key { zone: zone.unwrap_or(key.zone), id, ..key })
 }
 
 /// A flow of a message's payload.
@@ -422,4 +441,4 @@ pub(crate) fn cpu_expectation_statistics(payload: &[u8]) -> Result<CpuExpectatio
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

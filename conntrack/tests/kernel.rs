@@ -7,8 +7,9 @@ use std::thread;
 use conntrack::{
     Builder, Change, Client, Condition, Dccp, DccpRole, DccpState, Error, Event, EventKind,
     Expectation, ExpectationFlags, Family, Filter, Flow, FlowPatch, Groups, Key, Labels, Layer4,
-    MarkChange, MaskedTcpFlags, Namespace, NatRequest, NewFlow, Protocol, ProtocolState, Reason,
-    Sctp, SctpState, Status, Subscription, Sysctls, Tcp, TcpFlags, TcpState, Translation, Tuple,
+    MarkChange, MaskedTcpFlags, Namespace, NatRequest, NewFlow, Prepared, Protocol, ProtocolState,
+    Reason, Request, Sctp, SctpState, Status, Subscription, Sysctls, Tcp, TcpFlags, TcpState,
+    Translation, Tuple,
 };
 use testbed::harness::{Case, Context, Failure, Outcome};
 
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         case("a_copy_of_a_flow_is_the_flow", copies),
         case("a_batch_reports_every_item", batch),
         case("a_large_batch", large_batch),
+        case("prepared_changes_are_applied_again_and_again", prepared_changes),
         case("counts_agree", counts),
         case("expectations", expectations),
         case("a_client_survives_a_dropped_listing", dropped_listing),
@@ -454,6 +456,32 @@ fn large_batch(ctx: &Context) -> Outcome {
     let report = client.apply(&delete)?;
     ctx.equal("the rest", &usize::from(COUNT / 2), &report.applied);
     ctx.equal("count", &0, &client.count()?);
+    Ok(())
+}
+
+fn prepared_changes(ctx: &Context) -> Outcome {
+    const COUNT: u16 = 4_000;
+    let mut client = Client::connect()?;
+    let (mut create, mut delete) = (Prepared::new(), Prepared::new());
+    for port in 1..=COUNT {
+        create.push(&Change::Create(NewFlow::new(udp(port), 600)));
+        delete.push(&Change::Delete(udp(port).into()));
+    }
+    ctx.equal("created", &usize::from(COUNT), &client.apply_prepared(&mut create)?.applied);
+    client.delete(&udp(77).into())?;
+    let report = client.apply_prepared(&mut create)?;
+    ctx.equal("created again", &1, &report.applied);
+    ctx.equal("unknown", &0, &report.unknown.len());
+    let others = (1..=COUNT).filter(|port| *port != 77);
+    let expected = others.map(|port| Request::CreateFlow(udp(port).into()));
+    let refused = report.refused.iter().map(|(_, refused)| refused);
+    ctx.check("told by their names", refused.clone().map(|it| it.request.clone()).eq(expected));
+    ctx.check("they exist", refused.clone().all(|it| it.reason == Reason::Exists));
+    // In smaller windows, over another socket.
+    let mut narrow = Client::builder().receive_buffer(10_000).connect()?;
+    ctx.equal("deleted", &usize::from(COUNT), &narrow.apply_prepared(&mut delete)?.applied);
+    ctx.equal("count", &0, &client.count()?);
+    ctx.check("nothing is nothing", client.apply_prepared(&mut Prepared::new())?.is_complete());
     Ok(())
 }
 

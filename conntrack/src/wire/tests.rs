@@ -37,7 +37,7 @@ fn any_layer4() -> impl Strategy<Value = (Protocol, Layer4)> {
 }
 
 prop_compose! {
-    fn any_tuple()(
+    pub(crate) fn any_tuple()(
         (source, destination) in any_address(),
         (protocol, layer4) in any_layer4(),
         zone in any::<Option<u16>>(),
@@ -53,7 +53,7 @@ fn any_masked() -> impl Strategy<Value = Option<MaskedTcpFlags>> {
     }))
 }
 
-fn any_state() -> impl Strategy<Value = ProtocolState> {
+pub(crate) fn any_state() -> impl Strategy<Value = ProtocolState> {
     let scales = any::<(u8, Option<u8>, Option<u8>)>();
     prop_oneof![
         (scales, any_masked(), any_masked()).prop_map(
