@@ -1,43 +1,34 @@
 //! `rsadm conntrack load`.
 
 use std::path::Path;
-use std::sync::mpsc::{self, SyncSender};
-use std::thread;
 
 use conntrack::{Client, Key, Reason, Refused, Report, Request};
 
 use super::edit::{NO_ROOM, check_tracked};
-use super::script::{self, Changes, Item};
+use super::script::{self, Checked};
 use super::{connect, flows, hint, say};
 use crate::failure::{Failure, Result};
 use crate::output::Progress;
-use crate::script::{mistakes, read};
+use crate::script::{Input, mistakes};
 
 /// How many refusals are told one by one.
 const TOLD: usize = 20;
-/// Changes that are sent together.
-const PART: usize = 512;
-/// How many parts are read ahead of the kernel.
-const AHEAD: usize = 4;
 
 /// Makes the changes of a file, after all of it was checked.
 pub(super) fn run(file: Option<&Path>) -> Result<()> {
-    let (name, input) = read(file)?;
-    // The text is read twice, to check and to act: a change takes several times the room of its
-    // line.
-    let checked = script::check(&input).map_err(|problems| mistakes(&name, &problems))?;
-    let total = checked.count;
+    let mut input = Input::open(file)?;
+    let checked = script::check(&mut input).map_err(|error| input.unreadable(&error))?;
+    let name = input.name;
+    let mut checked = checked.map_err(|problems| mistakes(&name, &problems))?;
     let mut found = None;
-    for protocol in checked.rare {
+    for protocol in checked.rare.drain(..) {
         check_tracked(protocol, &mut found)?;
     }
+    let (total, labelled) = (checked.count(), checked.labelled);
     let mut client = connect()?;
-    if total > 0 {
-        let changes = Changes::of(&input).filter_map(std::result::Result::ok);
-        apply(&mut client, total, changes)?.tell(&name, total)?;
-    }
+    apply(&mut client, total, checked)?.tell(&name, total)?;
     say(&format!("loaded {}", flows(total)));
-    match checked.labelled {
+    match labelled {
         Some(key) => check_labels(&mut client, &key),
         None => Ok(()),
     }
@@ -72,8 +63,8 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn add(&mut self, report: Report, part: &[Item]) -> bool {
-        let line = |index: usize| part.get(index).map_or(0, |item| item.line);
+    fn add(&mut self, report: Report, lines: &[usize]) -> bool {
+        let line = |index: usize| lines.get(index).copied().unwrap_or_default();
         self.applied += report.applied;
         self.total_refused += report.refused.len();
         let is_final = report.refused.iter().any(|(_, refused)| is_final(refused));
@@ -125,41 +116,17 @@ impl Outcome {
     }
 }
 
-/// Makes the changes, and tells of progress. They are read on a thread of its own, since the kernel
-/// makes them on the one that asks for them.
-fn apply(
-    client: &mut Client,
-    total: usize,
-    changes: impl Iterator<Item = Item> + Send,
-) -> Result<Outcome> {
+/// Makes the changes, and tells of progress.
+fn apply(client: &mut Client, total: usize, checked: Checked) -> Result<Outcome> {
     let mut progress = Progress::of(total, "flows");
     let mut outcome = Outcome::default();
-    let (sender, parts) = mpsc::sync_channel::<Vec<Item>>(AHEAD);
-    thread::scope(|scope| {
-        thread::Builder::new()
-            .name("reader".to_owned())
-            .spawn_scoped(scope, move || read_ahead(changes, &sender))
-            .map_err(|error| Failure::refused(format!("cannot start a thread: {error}")))?;
-        // What is not received any more ends the reader.
-        for part in parts {
-            if outcome.add(client.apply(&part)?, &part) {
-                break;
-            }
-            progress.add(part.len());
+    for mut part in checked.parts {
+        if outcome.add(client.apply_prepared(&mut part.changes)?, &part.lines) {
+            break;
         }
-        Ok(outcome)
-    })
-}
-
-/// Hands on the changes in parts until nobody wants any more.
-fn read_ahead(mut changes: impl Iterator<Item = Item>, sender: &SyncSender<Vec<Item>>) {
-    loop {
-        let mut part = Vec::with_capacity(PART);
-        part.extend(changes.by_ref().take(PART));
-        if part.is_empty() || sender.send(part).is_err() {
-            return;
-        }
+        progress.add(part.lines.len());
     }
+    Ok(outcome)
 }
 
 /// Whether every other change will be refused for the same reason.

@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::fs;
-use std::io::{self, Read};
-use std::path::Path;
 
-use crate::failure::{Failure, Result as Outcome};
+use crate::failure::Failure;
 
+mod input;
+mod pieces;
 mod words;
 
+pub(crate) use input::{Input, read};
+pub(crate) use pieces::Pieces;
 pub(crate) use words::{Word, Words};
 
 /// How many problems are kept; the others are only counted.
@@ -180,23 +181,6 @@ fn printable(message: &str) -> String {
 fn column(line: &[u8], at: usize) -> usize {
     let before = &line[..at.min(line.len())];
     before.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() + 1
-}
-
-/// The text of a file and its name for messages; without a file, or with `-`, standard input.
-pub(crate) fn read(file: Option<&Path>) -> Outcome<(String, Vec<u8>)> {
-    let Some(path) = file.filter(|path| *path != "-") else {
-        let mut input = Vec::new();
-        io::stdin()
-            .lock()
-            .read_to_end(&mut input)
-            .map_err(|error| Failure::refused(format!("cannot read standard input: {error}")))?;
-        return Ok(("stdin".to_owned(), input));
-    };
-    let name = path.display().to_string();
-    match fs::read(path) {
-        Ok(input) => Ok((name, input)),
-        Err(error) => Err(Failure::refused(format!("cannot read {name}: {error}"))),
-    }
 }
 
 /// Tells the mistakes of a file with their places.

@@ -9,12 +9,23 @@ use proptest::prelude::*;
 use super::*;
 use crate::classic::Line;
 
+/// The changes of a text and their lines.
+fn numbered(text: &str) -> Vec<(usize, Change)> {
+    let mut lines = Lines::of(text.as_bytes());
+    std::iter::from_fn(|| lines.next(line::read)).filter_map(Result::ok).collect()
+}
+
 fn changes(text: &str) -> Vec<Change> {
-    Changes::of(text.as_bytes()).map(|item| item.expect(text).change).collect()
+    checked(text).expect(text);
+    numbered(text).into_iter().map(|(_, change)| change).collect()
+}
+
+fn checked(text: &str) -> Result<Checked, Problems> {
+    check(text.as_bytes()).expect("read")
 }
 
 fn complaint(text: &str) -> String {
-    check(text.as_bytes()).expect_err(text).to_string()
+    checked(text).expect_err(text).to_string()
 }
 
 fn written(flow: &NewFlow) -> String {
@@ -23,18 +34,65 @@ fn written(flow: &NewFlow) -> String {
     String::from_utf8(line.bytes().to_vec()).expect("text")
 }
 
+/// Both threads have several pieces, and mistakes stand at their borders.
 #[test]
-fn a_long_text_is_checked_in_halves_and_told_by_its_lines() {
+fn a_long_text_is_checked_in_pieces_and_told_by_its_lines() {
     let line = "-A -t 1 -s 10.0.0.1 -d 10.0.0.2 -p 50\n";
-    let many = LONG / line.len() + 100;
+    let many = 2 * PIECE / line.len() + 100;
     let good = line.repeat(many);
-    assert_eq!(check(good.as_bytes()).expect("good").count, many);
+    let lines = checked(&good).expect("good").parts.into_iter().flat_map(|part| part.lines);
+    assert!(lines.eq(1..=many));
     let bad = format!("x\n{good}\u{feff}{line}{good}y");
-    let problems = check(bad.as_bytes()).expect_err("bad");
+    let problems = checked(&bad).expect_err("bad");
     let lines: Vec<_> = problems.first.iter().map(|problem| problem.line).collect();
     assert_eq!(lines, [1, many + 2, 2 * many + 3]);
-    let most = check("x\n".repeat(LONG).as_bytes()).expect_err("bad");
-    assert_eq!((most.total, most.first.len()), (LONG, 20));
+    let most = checked(&"x\n".repeat(3 * PIECE)).expect_err("bad");
+    assert_eq!((most.total, most.first.len()), (3 * PIECE, 20));
+    assert!(most.first.iter().map(|problem| problem.line).eq(1..=20));
+}
+
+/// A text is read alike, wherever it is cut.
+fn read_alike(text: &str, size: usize) {
+    let whole = check_in_pieces(text.as_bytes(), PIECE);
+    assert_eq!(checked(text), whole);
+    let cut = check_in_pieces(text.as_bytes(), size);
+    let (whole, cut) = match (whole, cut) {
+        (Ok(whole), Ok(cut)) => (whole, cut),
+        (whole, cut) => return assert_eq!(whole.err(), cut.err(), "{text:?}"),
+    };
+    assert_eq!((whole.rare, whole.labelled), (cut.rare, cut.labelled));
+    let mut numbered = numbered(text).into_iter();
+    for part in cut.parts {
+        let mut expected = Part::default();
+        for (line, change) in numbered.by_ref().take(part.lines.len()) {
+            expected.lines.push(line);
+            expected.changes.push(&change);
+        }
+        assert_eq!(part, expected, "{text:?}");
+    }
+    assert!(numbered.next().is_none());
+}
+
+#[test]
+fn a_byte_order_mark_is_one_at_the_start_only() {
+    let line = "-D -s 10.0.0.1 -d 10.0.0.2 -p 50";
+    for size in [1, 2, 3, 4, 50, 1000] {
+        let marked = format!("\u{feff}{line}\n{line}\n");
+        assert_eq!(check_in_pieces(marked.as_bytes(), size).expect("read").count(), 2);
+        let misplaced = format!("\u{feff}{line}\n\u{feff}{line}\n");
+        let problems = check_in_pieces(misplaced.as_bytes(), size).expect_err("a mark");
+        assert_eq!((problems.total, problems.first[0].line), (1, 2));
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error() {
+    let folder = std::fs::File::open("/").expect("opened");
+    assert_eq!(check(folder).expect_err("no file").kind(), std::io::ErrorKind::IsADirectory);
+    // A long text may end in an error while it is checked.
+    let folder = std::fs::File::open("/").expect("opened");
+    let text = "#\n".repeat(2 * PIECE);
+    assert!(check(text.as_bytes().chain(folder)).is_err());
 }
 
 #[test]
@@ -169,9 +227,38 @@ proptest! {
     }
 
     #[test]
+    fn pieces_are_read_like_the_whole(
+        lines in proptest::collection::vec(
+            prop_oneof![
+                6 => flows().prop_map(|flow| written(&flow)),
+                2 => tuples().prop_map(|tuple| {
+                    written(&NewFlow::new(tuple, 5)).replace("-A", "-I").replace("--state 0", "")
+                }),
+                1 => Just("-D -s 10.0.0.1 -d 10.0.0.2 -p 50\n".to_owned()),
+                1 => "[ \t\r]{0,3}(#[a-z\u{e4}]{0,9})?\n",
+            ],
+            0..20,
+        ),
+        mistakes in proptest::collection::vec(0_usize..20, 0..3),
+        has_end in any::<bool>(),
+        size in 1_usize..600,
+    ) {
+        let mut lines = lines;
+        read_alike(&lines.concat(), size);
+        if !has_end {
+            lines.push("-D -s 10.0.0.1 -d 10.0.0.2 -p 51".to_owned());
+        }
+        read_alike(&lines.concat(), size);
+        for place in mistakes {
+            lines.insert(place.min(lines.len()), "-A oops\n".to_owned());
+        }
+        read_alike(&lines.concat(), size);
+    }
+
+    #[test]
     fn no_input_makes_it_panic(bytes: Vec<u8>, words in "[-:.,=#'\"x \ta-zA-Z0-9\n]{0,80}") {
-        _ = check(&bytes);
-        _ = check(words.as_bytes());
-        _ = check(format!("-A -t 1 -p tcp {words}").as_bytes());
+        _ = fuzz(&bytes);
+        _ = fuzz(words.as_bytes());
+        _ = fuzz(format!("-A -t 1 -p tcp {words}").as_bytes());
     }
 }
