@@ -29,6 +29,11 @@ impl Prepared {
         Self { messages: Messages::new() }
     }
 
+    /// No changes yet, and room for so many bytes of them: the usual flow takes about 150.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { messages: Messages::with_capacity(bytes) }
+    }
+
     /// Adds a change.
     pub fn push(&mut self, change: &Change) {
         self.messages.push(&change.message());
@@ -123,7 +128,7 @@ mod tests {
     }
 
     fn prepared(changes: &[Change]) -> Prepared {
-        let mut prepared = Prepared::new();
+        let mut prepared = Prepared::with_capacity(changes.len() * 100);
         for change in changes {
             prepared.push(change);
         }

@@ -26,6 +26,11 @@ impl Messages {
         Self { bytes: Vec::new(), places: Vec::new(), too_long: None }
     }
 
+    /// None yet, and room for so many bytes of them.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), ..Self::new() }
+    }
+
     /// Adds a message.
     pub fn push(&mut self, message: &Message) {
         if message.is_too_long() {

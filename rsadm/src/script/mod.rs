@@ -107,6 +107,11 @@ impl<'a> Lines<'a> {
         Self { rest: Some(rest), line: lines, words: Words::default() }
     }
 
+    /// Bytes of the lines to come.
+    pub(crate) fn size(&self) -> usize {
+        self.rest.map_or(0, <[u8]>::len)
+    }
+
     fn next_line(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest.take()?;
         self.line += 1;

@@ -14,7 +14,7 @@ use conntrack::{Capability, Change, Key, Labels, Prepared, Protocol};
 use crate::script::{Lines, Pieces, Problems};
 
 /// Bytes of a text that are read at once. A shorter text is not worth a second thread.
-const PIECE: usize = 1024 * 1024;
+const PIECE: usize = 256 * 1024;
 
 mod line;
 #[cfg(test)]
@@ -80,8 +80,10 @@ struct Piece {
 
 impl Piece {
     fn of((number, mut lines): (usize, Lines<'_>)) -> Self {
-        let (mut part, mut checked, mut problems) =
-            (Part::default(), Checked::default(), Problems::default());
+        // A flow in the kernel's form takes less room than its line.
+        let changes = Prepared::with_capacity(lines.size());
+        let mut part = Part { changes, lines: Vec::new() };
+        let (mut checked, mut problems) = (Checked::default(), Problems::default());
         while let Some(next) = lines.next(line::read) {
             match next {
                 Ok((line, change)) => {
