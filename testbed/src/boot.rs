@@ -111,7 +111,7 @@ struct Watch {
     memory: PathBuf,
     limit: Duration,
     terminal: bool,
-    place: usize,
+    place: Option<usize>,
 }
 
 /// How to boot.
@@ -127,15 +127,16 @@ pub struct Boot<'a> {
     pub memory: u32,
     /// When the kernel is ended, done or not.
     pub limit: Duration,
-    /// Its place among kernels that run at the same time, for each to have a processor of its own.
-    pub place: usize,
+    /// Its place among kernels that run at the same time, for each to have a processor of its own;
+    /// `None` lets it use any.
+    pub place: Option<usize>,
 }
 
 impl<'a> Boot<'a> {
     /// A boot with 1 GiB of memory and an hour of time.
     pub fn new(layout: &'a Layout, kernel: &'a Installed, tools: &'a Tools) -> Self {
         let limit = Duration::from_secs(3600);
-        Self { layout, kernel, tools, memory: 1024, limit, place: 0 }
+        Self { layout, kernel, tools, memory: 1024, limit, place: Some(0) }
     }
 
     /// Runs the job, relays its two outputs, and answers its exit status.
@@ -310,7 +311,9 @@ pub fn watch(file: &Path) -> Result<()> {
     let caller = getppid();
     let text = fs::read(file).context(|| format!("cannot read {}", file.display()))?;
     let watch: Watch = serde_json::from_slice(&text).context(|| "cannot read the watch".into())?;
-    stay_on_one_processor(watch.place);
+    if let Some(place) = watch.place {
+        stay_on_one_processor(place);
+    }
     let mut child = watch.kernel().spawn().context(|| {
         let program = if watch.terminal { "script (bsdutils)" } else { "sh" };
         format!("cannot run {program} to start the kernel")

@@ -71,7 +71,7 @@ impl Bench<'_> {
             (Lines::new(&name, |line| tally.take_harness(line)), Lines::new(&name, |_| {}));
         let mut boot = Boot::new(self.layout, kernel, self.tools);
         boot.limit = LIMIT;
-        boot.place = place;
+        boot.place = Some(place);
         let result = boot.run(job, &mut lines, &mut errors);
         lines.finish();
         errors.finish();
