@@ -6,7 +6,7 @@ use ipvs::{Client, Reason, Refused, Report};
 
 use super::hint;
 use super::names::System;
-use super::script::{self, Item};
+use super::script::{self, Changes, Item};
 use super::sync::{Group, State, Wanted};
 use super::writer;
 use crate::failure::{Failure, Result};
@@ -22,25 +22,30 @@ const PART: usize = 512;
 pub(super) fn run(file: Option<&Path>, sync: bool) -> Result<()> {
     let (name, input) = read(file)?;
     let names = System::default();
-    let items = script::parse(&input, &names).map_err(|problems| mistakes(&name, &problems))?;
     if sync {
+        let items = script::parse(&input, &names).map_err(|problems| mistakes(&name, &problems))?;
         let wanted = Wanted::of(items).map_err(|problems| mistakes(&name, &problems))?;
         return synchronise(&wanted);
     }
-    if items.is_empty() {
+    // The text is read twice, to check and to act: a change takes several times the room of its
+    // line.
+    let total = script::check(&input, &names).map_err(|problems| mistakes(&name, &problems))?;
+    if total == 0 {
         return Ok(());
     }
-    let report = apply(&mut writer()?, &items)?;
-    outcome(&report, items.len(), |line| format!("{name}:{line}: "))
+    let items = Changes::of(&input, &names).filter_map(std::result::Result::ok);
+    let report = apply(&mut writer()?, total, items)?;
+    outcome(&report, total, |line| format!("{name}:{line}: "))
 }
 
 fn synchronise(wanted: &Wanted) -> Result<()> {
     let mut client = writer()?;
     let present = present(&mut client)?;
     let changes = wanted.changes(&present);
-    let items: Vec<_> = changes.into_iter().map(|change| Item { line: 0, change }).collect();
-    let report = apply(&mut client, &items)?;
-    outcome(&report, items.len(), |_| String::new())
+    let total = changes.len();
+    let items = changes.into_iter().map(|change| Item { line: 0, change });
+    let report = apply(&mut client, total, items)?;
+    outcome(&report, total, |_| String::new())
 }
 
 /// The present table with its settings.
@@ -97,11 +102,21 @@ fn outcome(report: &Report, total: usize, place: impl Fn(usize) -> String) -> Re
 
 /// Makes the changes, and tells of progress. The report has the lines of changes in place of their
 /// indices.
-fn apply(client: &mut Client, items: &[Item]) -> Result<Report> {
-    let mut progress = Progress::of(items.len(), "changes");
+fn apply(
+    client: &mut Client,
+    total: usize,
+    mut changes: impl Iterator<Item = Item>,
+) -> Result<Report> {
+    let mut progress = Progress::of(total, "changes");
     let mut whole = Report::default();
-    for part in items.chunks(PART) {
-        let report = client.apply(part)?;
+    let mut part = Vec::with_capacity(PART);
+    loop {
+        part.clear();
+        part.extend(changes.by_ref().take(PART));
+        if part.is_empty() {
+            break;
+        }
+        let report = client.apply(&part)?;
         let stopped = report.error.is_some() || report.refused.iter().any(|(_, it)| is_final(it));
         let line = |index: usize| part.get(index).map_or(0, |item| item.line);
         whole.applied += report.applied;

@@ -26,7 +26,7 @@ mod line;
 pub mod write;
 
 use build::Last;
-use line::Line;
+use line::{Found, Line};
 
 /// A change and the line that asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,19 +45,54 @@ impl AsRef<Change> for Item {
 
 /// Reads a script; `names` turns names of hosts and ports into numbers.
 pub fn parse(input: &[u8], names: &dyn Names) -> Result<Vec<Item>, Problems> {
-    let mut lines = Lines::of(input);
-    // Memory for one line at a time.
-    let (mut found, mut last) = (Vec::new(), Last::default());
-    let (mut items, mut problems) = (Vec::new(), Problems::default());
-    while let Some(next) =
-        lines.next(|text, words| Line::read(text, words, &mut found)?.change(names, &mut last))
-    {
-        match next {
-            Ok((line, change)) => items.push(Item { line, change }),
+    let mut items = Vec::new();
+    read(input, names, |item| items.push(item))?;
+    Ok(items)
+}
+
+/// Checks a script and counts its changes.
+pub fn check(input: &[u8], names: &dyn Names) -> Result<usize, Problems> {
+    let mut count = 0;
+    read(input, names, |_| count += 1)?;
+    Ok(count)
+}
+
+fn read(input: &[u8], names: &dyn Names, mut take: impl FnMut(Item)) -> Result<(), Problems> {
+    let mut problems = Problems::default();
+    for change in Changes::of(input, names) {
+        match change {
+            Ok(item) => take(item),
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.total == 0 { Ok(items) } else { Err(problems) }
+    if problems.total == 0 { Ok(()) } else { Err(problems) }
+}
+
+/// The changes of a script, line by line.
+pub(crate) struct Changes<'a> {
+    lines: Lines<'a>,
+    names: &'a dyn Names,
+    /// Memory for one line at a time.
+    found: Vec<Found>,
+    last: Last,
+}
+
+impl<'a> Changes<'a> {
+    /// Reads a script.
+    pub(crate) fn of(input: &'a [u8], names: &'a dyn Names) -> Self {
+        Self { lines: Lines::of(input), names, found: Vec::new(), last: Last::default() }
+    }
+}
+
+impl Iterator for Changes<'_> {
+    type Item = Result<Item, Problem>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Self { lines, names, found, last } = self;
+        let next =
+            lines.next(|text, words| Line::read(text, words, found)?.change(*names, last))?;
+        Some(next.map(|(line, change)| Item { line, change }))
+    }
 }
 
 #[cfg(test)]
