@@ -72,8 +72,16 @@ fn traffic(ctx: &Context) -> Result<Vec<TcpStream>> {
         let from = format!("192.0.2.{client}:{}", 40000 + streams.len());
         streams.push(talk(&from, &format!("192.0.2.1:{port}"))?);
     }
-    // One is over.
+    // One is over, once its server has closed it too.
     drop(streams.pop());
+    let mut waits = 100;
+    while out(ctx, "ipvs connections -n --state TIME_WAIT")?.lines().count() < 3 {
+        waits -= 1;
+        if waits == 0 {
+            return ctx.fail("the server does not close the connection");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
     UdpSocket::bind("192.0.2.14:40000")?.send_to(b"x", "192.0.2.1:53")?;
     Ok(streams)
 }
