@@ -10,6 +10,8 @@ mod rules;
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Command, ExitCode};
+use std::thread;
+use std::time::Duration;
 
 use node::{Collector, Decision, Network, Query, Refusal, Route, RouteKind, Router, Table};
 use testbed::harness::{Case, Context, Failure, Need, Outcome};
@@ -25,7 +27,9 @@ const QUESTIONS: u32 = 100;
 /// asked again, this often.
 const PATIENCE: u32 = 30;
 /// What changed and changed back meanwhile is not seen: only what differs this often is a difference.
-const CERTAIN: u32 = 3;
+const CERTAIN: u32 = 5;
+/// Between two looks at what differed: what changes back has the time to.
+const PAUSE: Duration = Duration::from_millis(500);
 /// What a run must have come across to be worth anything.
 const CASES: [&str; 19] = [
     "prohibited",
@@ -157,6 +161,7 @@ fn one_table(seed: u64) -> Result<Vec<Compared>, String> {
             if differed == CERTAIN || compared.iter().all(|it| it.same) {
                 return Ok(compared);
             }
+            thread::sleep(PAUSE);
         }
         before = after;
     }
