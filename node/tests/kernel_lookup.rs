@@ -26,7 +26,8 @@ const QUESTIONS: u32 = 100;
 /// Tables that change while they are asked (links notice late that they lost their carrier) are
 /// asked again, this often.
 const PATIENCE: u32 = 30;
-/// What changed and changed back meanwhile is not seen: only what differs this often is a difference.
+/// What changed and changed back meanwhile is not seen: only what differs at each of so many looks is a
+/// difference.
 const CERTAIN: u32 = 5;
 /// Between two looks at what differed: what changes back has the time to.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -146,7 +147,7 @@ fn one_table(seed: u64) -> Result<Vec<Compared>, String> {
     batch(&[], &random::events(random))?;
     let mut kernel = Kernel::open().map_err(|error| error.to_string())?;
     let release = release();
-    let (mut before, mut differed) = (collect()?, 0);
+    let (mut before, mut looks) = (collect()?, 0);
     let mut certain = [true; QUESTIONS as usize];
     for _ in 0..PATIENCE {
         let mut random = Random::new(!seed);
@@ -163,8 +164,8 @@ fn one_table(seed: u64) -> Result<Vec<Compared>, String> {
                 *certain &= !it.same;
                 it.same = !*certain;
             }
-            differed += 1;
-            if differed == CERTAIN || compared.iter().all(|it| it.same) {
+            looks += 1;
+            if looks == CERTAIN || compared.iter().all(|it| it.same) {
                 return Ok(compared);
             }
             thread::sleep(PAUSE);
