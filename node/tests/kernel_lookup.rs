@@ -169,6 +169,9 @@ fn one_table(seed: u64) -> Result<Vec<Compared>, String> {
                 return Ok(compared);
             }
             thread::sleep(PAUSE);
+        } else {
+            // Of other tables other questions are asked.
+            (looks, certain) = (0, [true; QUESTIONS as usize]);
         }
         before = after;
     }
