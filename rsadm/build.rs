@@ -4,8 +4,8 @@
 //! library is a part of that. Of libgcc_s the program uses a backtrace that it never makes, of
 //! libm one function: both are taken from their archives where the C compiler has those.
 //!
-//! So are the addresses in its own data, which are rewritten in two dozen pages when the program is
-//! put at a place by chance. It stays at one place: safe code does not do what chance is to hinder.
+//! So is a place by chance: the addresses in the program's data, on two dozen pages, are rewritten for
+//! it. The program stays at one place, since safe code does not do what chance is to hinder.
 
 use std::{env, path::Path, process::Command};
 
