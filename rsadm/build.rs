@@ -1,16 +1,19 @@
-//! Links what is always there into the program.
+//! Links the program so that it starts fast.
 //!
-//! A command that lists a small table spends most of its time on being loaded, and every shared
-//! library is a part of that. Of libgcc_s the program uses a backtrace that it never makes, of
-//! libm one function: both are taken from their archives where the C compiler has those.
+//! A command that lists a small table spends most of its time on being loaded:
 //!
-//! So is a place by chance: the addresses in the program's data, on two dozen pages, are rewritten for
-//! it. The program stays at one place, since safe code does not do what chance is to hinder.
+//! - Every shared library is a part of that. Of libgcc_s the program uses a backtrace that it never
+//!   makes: it is taken from its archive where the C compiler has that.
+//! - So is a place by chance: the addresses in the program's data, on two dozen pages, are rewritten
+//!   for it. The program stays at one place, since safe code does not do what chance is to hinder.
+//! - So is every page with a function that is run. The functions that listings run lie side by side:
+//!   `start.ld` names them, `cargo xtask order` writes it. A name that is no more costs nothing.
 
 use std::{env, path::Path, process::Command};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=start.ld");
     println!("cargo::rerun-if-env-changed=RUSTC_LINKER");
     let gnu = env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|environment| environment == "gnu");
     if !gnu {
@@ -20,11 +23,20 @@ fn main() {
     if features.split(',').all(|feature| feature != "crt-static") {
         println!("cargo::rustc-link-arg-bins=-no-pie");
     }
-    for library in ["gcc_eh"] {
-        if has_archive(library) {
-            println!("cargo::rustc-link-lib=static:-bundle={library}");
-        }
+    if env::var("PROFILE").is_ok_and(|profile| profile == "release") && !has_own_linker() {
+        let folder = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+        println!("cargo::rustc-link-arg-bins=-T{folder}/start.ld");
     }
+    if has_archive("gcc_eh") {
+        println!("cargo::rustc-link-lib=static:-bundle=gcc_eh");
+    }
+}
+
+/// Whether the person who builds this has chosen a linker: not each takes such a script.
+fn has_own_linker() -> bool {
+    println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    flags.contains("linker") || flags.contains("fuse-ld")
 }
 
 /// Whether the linker finds the archive: it answers the bare name if not.

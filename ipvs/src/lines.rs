@@ -61,12 +61,16 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// Takes a line that is in the reader's buffer as a whole, as nearly every line is.
+    /// Takes a line that is in the reader's buffer as a whole, as nearly every line is, or the end of
+    /// the file.
     fn fill_from_buffer(&mut self) -> Result<Option<u64>> {
         let buffer = match self.reader.fill_buf() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(None),
             result => result.map_err(|source| read_error(self.path, source))?,
         };
+        if buffer.is_empty() {
+            return Ok(Some(0));
+        }
         let end = memchr::memchr(b'\n', buffer).filter(|end| (*end as u64) < LONGEST);
         let Some(end) = end else { return Ok(None) };
         self.line.extend_from_slice(&buffer[..=end]);

@@ -13,9 +13,9 @@ use crate::table::PlainTable;
 use crate::{Error, Refused, Request, Result, Statistics, Status, Sysctls};
 use crate::{status, table, totals};
 
-/// The kernel starts its walk through the table again for every read, and fills a page at a time
-/// or the longest service, whichever is more: what it can give at once should fit.
-const BUFFER: usize = 128 * 1024;
+/// The kernel gives a page at a time or a whole service, whichever is more: one with some 500
+/// destinations fits. What does not is given by the next read, without another walk.
+const BUFFER: usize = 32 * 1024;
 
 const SYSCTLS: &str = "/proc/sys/net/ipv4/vs";
 

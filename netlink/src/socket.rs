@@ -48,7 +48,6 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Socket {
     pub(crate) inner: Arc<netlink_sys::Socket>,
-    receive_buffer_size: usize,
     /// Hears other network namespaces too.
     pub(crate) control: Option<Control>,
     reads_ahead: bool,
@@ -81,11 +80,8 @@ impl Socket {
             let _ = inner.set_netlink_get_strict_chk(true);
         }
         inner.connect(&SocketAddr::new(0, 0)).map_err(Error::socket("connect"))?;
-        let receive_buffer_size =
-            inner.get_rx_buf_sz().map_err(Error::socket("read the receive buffer size of"))?;
         Ok(Self {
             inner: Arc::new(inner),
-            receive_buffer_size,
             control: None,
             reads_ahead: options.read_ahead,
             filled: 0,
@@ -179,6 +175,11 @@ pub(crate) fn receive(
     }
 }
 
+/// Size of the receive buffer as the kernel accounts it. Of a socket that is open it is known.
+pub(crate) fn receive_buffer_size(socket: &netlink_sys::Socket) -> usize {
+    socket.get_rx_buf_sz().unwrap_or_default()
+}
+
 /// Sends once, repeating when a signal came first.
 pub(crate) fn send(socket: &netlink_sys::Socket, bytes: &[u8]) -> io::Result<usize> {
     loop {
@@ -222,6 +223,6 @@ impl Transport for Socket {
     }
 
     fn receive_buffer_size(&self) -> usize {
-        self.receive_buffer_size
+        receive_buffer_size(&self.inner)
     }
 }

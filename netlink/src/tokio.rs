@@ -18,7 +18,6 @@ use crate::transport::Transport;
 #[derive(Debug)]
 pub struct Socket {
     inner: AsyncFd<Arc<netlink_sys::Socket>>,
-    receive_buffer_size: usize,
     control: Option<Control>,
     /// Datagrams of answers received since other tasks had a turn.
     turn: u32,
@@ -39,7 +38,6 @@ impl TryFrom<socket::Socket> for Socket {
     type Error = Error;
 
     fn try_from(socket: socket::Socket) -> Result<Self> {
-        let receive_buffer_size = socket.receive_buffer_size();
         socket.inner.set_non_blocking(true).map_err(Error::socket("unblock"))?;
         #[expect(
             deprecated,
@@ -47,7 +45,7 @@ impl TryFrom<socket::Socket> for Socket {
                       owns its descriptor and neither replaces nor closes it while it lives"
         )]
         let inner = AsyncFd::new(socket.inner).map_err(Error::socket("register"))?;
-        Ok(Self { inner, receive_buffer_size, control: socket.control, turn: 0 })
+        Ok(Self { inner, control: socket.control, turn: 0 })
     }
 }
 
@@ -96,6 +94,6 @@ impl Transport for Socket {
     }
 
     fn receive_buffer_size(&self) -> usize {
-        self.receive_buffer_size
+        socket::receive_buffer_size(self.inner.get_ref())
     }
 }

@@ -9,7 +9,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crate::conntrack::arguments::Conntrack;
 use crate::deferred::Deferred;
 use crate::diff::Diff;
-use crate::ipvs::arguments::Ipvs;
+use crate::ipvs::arguments::{Ipvs, List};
 use crate::snapshot::Snapshot;
 use crate::trace::arguments::Arguments as Trace;
 use crate::vxlan::arguments::{Monitor, Vxlan};
@@ -28,7 +28,7 @@ pub(crate) struct Cli {
 }
 
 /// Options that go with every command.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct Global {
     /// Work in this network namespace: a name of `ip netns`, a path, or the id of a process
     #[arg(long, global = true, value_name = "NAME|PATH|PID")]
@@ -167,15 +167,6 @@ pub(crate) enum Noun {
     },
 }
 
-/// A verb by itself, with the options that go with every command.
-#[derive(Debug, Parser)]
-struct Alone<T: Args> {
-    #[command(flatten)]
-    global: Global,
-    #[command(flatten)]
-    verb: T,
-}
-
 impl Cli {
     /// Reads a command line, the program's name first.
     pub(crate) fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
@@ -185,42 +176,60 @@ impl Cli {
         }
     }
 
-    /// Reads what is run most, and again and again, without a description of all other commands:
-    /// that would take longer than to list a small table. What cannot be read this way, mistakes
-    /// and questions for help among it, is read the other way.
+    /// Reads what is run most.
     fn read_listing(arguments: &[OsString]) -> Option<Self> {
-        let [_, noun, rest @ ..] = arguments else { return None };
-        let verb = rest.first()?;
+        let [_, noun, verb, words @ ..] = arguments else { return None };
         if !(noun == "ipvs" && (verb == "list" || verb == "ls")) {
             return None;
         }
-        let Alone { global, verb } = Alone::try_parse_from(rest).ok()?;
-        Some(Self { global, noun: Noun::Ipvs(Deferred(Ipvs::List(Deferred(verb)))) })
+        let list = List::of_switches(words)?;
+        let noun = Noun::Ipvs(Deferred(Ipvs::List(Deferred(list))));
+        Some(Self { global: Global::default(), noun })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Command;
 
     fn words(line: &str) -> Vec<OsString> {
         line.split(' ').map(OsString::from).collect()
     }
 
+    fn both(line: &str) -> (Option<String>, Option<String>) {
+        let listing = Cli::read_listing(&words(line)).map(|cli| format!("{cli:?}"));
+        let whole = Cli::try_parse_from(words(line)).ok().map(|cli| format!("{cli:?}"));
+        (listing, whole)
+    }
+
     #[test]
-    fn a_listing_is_read_the_same_both_ways() {
-        for line in [
-            "rsadm ipvs list",
-            "rsadm ipvs ls -n",
-            "rsadm ipvs list -nX --stats --sort conns",
-            "rsadm ipvs list --netns blue -o json tcp://10.0.0.1:80",
-            "rsadm ipvs list -o=table --tun-info",
-            "rsadm ipvs list fwmark://7 --rate --output ndjson",
-        ] {
-            let listing = Cli::read_listing(&words(line)).expect(line);
-            let whole = Cli::try_parse_from(words(line)).expect(line);
-            assert_eq!(format!("{listing:?}"), format!("{whole:?}"));
+    fn every_switch_of_a_listing_is_read_the_same_both_ways() {
+        let command = List::augment_args(Command::new("list"));
+        let options = command.get_arguments().filter(|option| !option.get_action().takes_values());
+        let switches: Vec<_> = options
+            .flat_map(|option| {
+                let long = option.get_long().map(|name| format!("--{name}"));
+                [long, option.get_short().map(|name| format!("-{name}"))]
+            })
+            .flatten()
+            .collect();
+        assert!(switches.len() >= 10, "{switches:?}");
+        for switch in &switches {
+            let (listing, whole) = both(&format!("rsadm ipvs list {switch}"));
+            assert!(listing.is_some(), "{switch}");
+            assert_eq!(listing, whole, "{switch}");
         }
+        // What goes together, and what does not.
+        for first in &switches {
+            for second in &switches {
+                let (listing, whole) = both(&format!("rsadm ipvs ls {first} {second}"));
+                assert_eq!(listing, whole, "{first} {second}");
+            }
+        }
+        let (listing, whole) = both("rsadm ipvs list");
+        assert!(listing.is_some());
+        assert_eq!(listing, whole);
     }
 
     #[test]
@@ -230,8 +239,11 @@ mod tests {
             "rsadm ipvs",
             "rsadm ipvs list --help",
             "rsadm ipvs list --nosuch",
+            "rsadm ipvs list -nX",
             "rsadm ipvs list --stats --rate",
-            "rsadm ipvs list tcp://10.0.0.1",
+            "rsadm ipvs list --sort conns",
+            "rsadm ipvs list -o json",
+            "rsadm ipvs list tcp://10.0.0.1:80",
             "rsadm --netns blue ipvs list",
             "rsadm ipvs zero",
             "rsadm conntrack list",

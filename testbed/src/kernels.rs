@@ -124,9 +124,12 @@ pub(crate) fn with_libraries_of(root: &Path, program: &Path) -> Result<Command> 
 
 /// Where `root` has its loader, relative to it.
 pub(crate) fn loader_of(root: &Path) -> Result<String> {
-    LIBRARY_FOLDERS
-        .map(|folder| format!("{folder}/ld-linux-x86-64.so.2"))
-        .into_iter()
-        .find(|loader| root.join(loader).exists())
+    library_in(root, "ld-linux-x86-64.so.2")
         .ok_or_else(|| Error::new(format!("no dynamic loader under {}", root.display())))
+}
+
+/// Where `root` has a library, relative to it.
+pub(crate) fn library_in(root: &Path, name: &str) -> Option<String> {
+    let places = LIBRARY_FOLDERS.map(|folder| format!("{folder}/{name}"));
+    places.into_iter().find(|place| root.join(place).exists())
 }

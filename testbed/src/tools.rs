@@ -120,12 +120,24 @@ fn finish(fresh: &Path, home: &Path) -> Result<()> {
 
 /// Runs the patchelf of `tools` on `program`.
 ///
-/// The old kind of rpath, because the libraries that a library needs are looked up by it too.
+/// Its libraries get their whole paths, as fast to find as installed ones: a search takes some forty
+/// calls, which a benchmark would take for the program's own. What libraries need themselves is found
+/// by the old kind of rpath.
 fn bind(tools: &Path, program: &Path, fresh: &Path, home: &Path) -> Result<()> {
-    let mut patchelf = kernels::with_libraries_of(tools, &tools.join("usr/bin/patchelf"))?;
-    patchelf.arg("--set-interpreter").arg(home.join(kernels::loader_of(fresh)?));
-    patchelf.args(["--force-rpath", "--set-rpath", &kernels::library_path(home)]).arg(program);
+    let patchelf = || kernels::with_libraries_of(tools, &tools.join("usr/bin/patchelf"));
     fs::set_permissions(program, fs::Permissions::from_mode(0o755))
         .context(|| format!("cannot make {} writable", program.display()))?;
-    process::capture(&mut patchelf)?.success().map(drop)
+    let needed = process::capture(patchelf()?.arg("--print-needed").arg(program))?.success()?;
+    // In steps: what patchelf does in one, it mixes up.
+    let mut places = patchelf()?;
+    for library in needed.out().lines() {
+        if let Some(place) = kernels::library_in(fresh, library) {
+            places.args(["--replace-needed", library]).arg(home.join(place));
+        }
+    }
+    process::capture(places.arg(program))?.success()?;
+    let mut bind = patchelf()?;
+    bind.arg("--set-interpreter").arg(home.join(kernels::loader_of(fresh)?));
+    bind.args(["--force-rpath", "--set-rpath", &kernels::library_path(home)]).arg(program);
+    process::capture(&mut bind)?.success().map(drop)
 }

@@ -1,8 +1,9 @@
-//! Tasks of the project: `cargo xtask lab`, `cargo xtask test`, `cargo xtask bench`.
+//! Tasks of the project: `cargo xtask lab`, `test`, `bench` and `order`.
 
 mod bench;
 mod cargo;
 mod lab;
+mod order;
 mod test;
 
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Run every test, those that need a kernel on 6.1, 6.12 and 7.2
     Test(test::Arguments),
+    /// Write down which functions listings run, for the program to start faster: rsadm/start.ld
+    Order,
 }
 
 /// Which kernel to use.
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Task::Lab(arguments) => lab::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
+        Task::Order => order::run(),
     };
     match result {
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),

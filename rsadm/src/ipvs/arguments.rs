@@ -1,5 +1,7 @@
 //! The command line of `rsadm ipvs`.
 
+use std::ffi::OsString;
+use std::mem;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -64,7 +66,7 @@ pub(crate) enum Ipvs {
 }
 
 /// `rsadm ipvs list`
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(group = ArgGroup::new("columns").multiple(false))]
 pub(crate) struct List {
     /// The service; without one, all
@@ -97,6 +99,33 @@ pub(crate) struct List {
     /// List those of the current network namespace and of all that `ip netns` has named
     #[arg(long, conflicts_with = "service")]
     pub(crate) all_netns: bool,
+}
+
+impl List {
+    /// Reads options without values, which is what a table is listed with again and again: to list a
+    /// small one takes less than to describe all options to a parser. All else is left to that.
+    pub(crate) fn of_switches(words: &[OsString]) -> Option<Self> {
+        let mut list = Self::default();
+        for word in words {
+            let switch = match word.to_str()? {
+                "-n" | "--numeric" => &mut list.numeric,
+                "-X" | "--exact" => &mut list.exact,
+                "--stats" => &mut list.stats,
+                "--rate" => &mut list.rate,
+                "--thresholds" => &mut list.thresholds,
+                "--persistent-conn" => &mut list.persistent_conn,
+                "--tun-info" => &mut list.tun_info,
+                "--all-netns" => &mut list.all_netns,
+                _ => return None,
+            };
+            if mem::replace(switch, true) {
+                return None;
+            }
+        }
+        let Self { stats, rate, thresholds, persistent_conn, tun_info, .. } = list;
+        let columns = [stats, rate, thresholds, persistent_conn, tun_info];
+        (columns.iter().filter(|given| **given).count() <= 1).then_some(list)
+    }
 }
 
 /// `rsadm ipvs connections`

@@ -8,9 +8,10 @@ use ipvs::{DestinationEntry, DestinationSummary, ServiceEntry, Statistics, Table
 
 /// What services, and the destinations of each, are sorted by. Addresses, ports and marks are
 /// compared as numbers, smallest first; all else is largest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SortKey {
     /// Address and port, or firewall mark
+    #[default]
     Address,
     /// As the kernel has them
     None,
