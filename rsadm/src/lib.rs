@@ -55,7 +55,7 @@ fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
     let form = Form::of(&global.output)?;
     if !global.snapshot.is_empty() {
         if global.netns.is_some() {
-            return Err(Failure::usage("--netns says which kernel's tables, --snapshot none"));
+            return Err(snapshot::one_namespace("--netns"));
         }
         return saved(&noun, &global.snapshot, &form);
     }

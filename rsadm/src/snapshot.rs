@@ -162,6 +162,11 @@ pub(crate) fn read_only() -> Failure {
         .hint("leave --snapshot out")
 }
 
+/// Options that choose network namespaces do not go with a snapshot either.
+pub(crate) fn one_namespace(option: &str) -> Failure {
+    Failure::usage(format!("{option} says which kernel's tables, --snapshot none"))
+}
+
 /// What no snapshot has.
 pub(crate) fn lacks(what: &str) -> Failure {
     Failure::refused(format!("a snapshot does not have {what}"))

@@ -66,6 +66,9 @@ pub(super) fn saved<'s>(
     if arguments.zero {
         return Err(snapshot::read_only());
     }
+    if arguments.all_netns {
+        return Err(snapshot::one_namespace("--all-netns"));
+    }
     let filter = arguments.filters.build()?;
     if arguments.explain {
         return explain(&filter, form.plain()?.unwrap_or_default(), out);

@@ -59,10 +59,12 @@ pub(crate) fn saved(
     let form = format.unwrap_or_default();
     let balancer = || snapshot::part(from, "services", &from.balancer);
     match verb {
-        Ipvs::List(Deferred(arguments)) => list::saved(arguments, balancer()?, form, out),
+        Ipvs::List(Deferred(arguments)) => list::saved(arguments, balancer, form, out),
         Ipvs::Connections(Deferred(arguments)) => {
             let all = snapshot::part(from, "connections", &balancer()?.connections)?;
-            connections::saved(arguments, all, form, out)
+            let tracking = || snapshot::part(from, "connection tracking", &from.tracking);
+            let flows = || snapshot::part(from, "flows", &tracking()?.flows);
+            connections::saved(arguments, all, flows, form, out)
         }
         Ipvs::Schedulers => Err(snapshot::lacks("the kernel's schedulers")),
         Ipvs::Timeouts(Deferred(Timeouts { tcp: None, tcp_fin: None, udp: None })) => {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::str::FromStr;
 
+use conntrack::Flow;
 use ipvs::{Connection, Origin, Proc};
 
 use super::arguments::Connections;
@@ -18,6 +19,7 @@ mod nat;
 mod view;
 
 use groups::Groups;
+use nat::Flows;
 
 /// Name of a state in upper case, as the kernel writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,13 +45,15 @@ pub(super) fn run(arguments: &Connections, format: Format, out: &mut impl Write)
     } else {
         Proc::new().connections()?
     };
-    show(arguments, format, table.map(|connection| Ok(connection?)), out)
+    let connections = table.map(|connection| Ok(connection?));
+    show(arguments, Flows::of_the_kernel, format, connections, out)
 }
 
 /// Lists connections of a snapshot, which has what either of the kernel's files shows.
-pub(super) fn saved(
+pub(super) fn saved<'s>(
     arguments: &Connections,
     connections: &[Connection],
+    flows: impl FnOnce() -> Result<&'s Vec<Flow<'static>>>,
     format: Format,
     out: &mut impl Write,
 ) -> Result<()> {
@@ -62,12 +66,13 @@ pub(super) fn saved(
         }
         Ok(connection)
     });
-    show(arguments, format, shown, out)
+    show(arguments, || Ok(Flows::of_a_snapshot(flows()?)), format, shown, out)
 }
 
-/// What cannot be read ends the listing: it is not all there is.
-fn show(
+/// What cannot be read ends the listing: it is not all there is. Flows are read if they are listed.
+fn show<'s>(
     arguments: &Connections,
+    flows: impl FnOnce() -> Result<Flows<'s>>,
     format: Format,
     connections: impl Iterator<Item = Result<Connection>>,
     out: &mut impl Write,
@@ -82,6 +87,10 @@ fn show(
             }
             groups.list(arguments, format, out)
         }
+        None if arguments.nat => {
+            let structure = Structure::of(format);
+            nat::list(flows()?, structure, &mut arguments.names(), connections, out)
+        }
         None => list(arguments, format, connections, out),
     }
 }
@@ -92,9 +101,6 @@ fn list(
     connections: impl Iterator<Item = Result<Connection>>,
     out: &mut impl Write,
 ) -> Result<()> {
-    if arguments.nat {
-        return nat::list(Structure::of(format), &mut arguments.names(), connections, out);
-    }
     if let Some(structure) = Structure::of(format) {
         let mut items = Items::new(out, structure);
         for connection in connections {

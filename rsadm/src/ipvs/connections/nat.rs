@@ -1,8 +1,9 @@
 //! Connections with what connection tracking knows of them.
 
+use std::collections::HashMap;
 use std::io::Write;
 
-use conntrack::{Client, Flow, Key, Protocol, Tuple};
+use conntrack::{Client, Direction, Flow, Key, Protocol, Tuple};
 use ipvs::Connection;
 use serde::Serialize;
 
@@ -23,19 +24,55 @@ struct Joined<'a> {
     flow: Option<FlowView<'a>>,
 }
 
+/// Where flows are looked up.
+pub(super) enum Flows<'s> {
+    Kernel(Box<Client>),
+    /// By the packet that began each, of those in no zone: connections are in none.
+    Saved(HashMap<Tuple, &'s Flow<'static>>),
+}
+
+impl<'s> Flows<'s> {
+    pub(super) fn of_the_kernel() -> Result<Self> {
+        Ok(Self::Kernel(Box::new(Client::connect()?)))
+    }
+
+    pub(super) fn of_a_snapshot(flows: &'s [Flow<'static>]) -> Self {
+        let flows = flows.iter().filter(|flow| flow.zone_of(Direction::Original) == 0);
+        Self::Saved(flows.map(|flow| (flow.original, flow)).collect())
+    }
+
+    /// The flow that a connection's client began. A template is no connection and has none.
+    fn of(&mut self, connection: &Connection) -> Result<Option<Flow<'static>>> {
+        if connection.is_template() {
+            return Ok(None);
+        }
+        let protocol = Protocol(connection.protocol.0 as u8);
+        let (from, to) = (connection.client, connection.virtual_address);
+        let tuple = Tuple::with_ports(protocol, from, to);
+        match self {
+            Self::Saved(flows) => Ok(flows.get(&tuple).map(|&flow| flow.clone())),
+            Self::Kernel(client) => match client.flow(&Key::original(tuple)) {
+                Ok(flow) => Ok(Some(flow)),
+                Err(error) if error.is_not_found() => Ok(None),
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+}
+
 /// Lists connections with their flows.
 pub(super) fn list(
+    mut flows: Flows<'_>,
     structure: Option<Structure>,
     names: &mut Names,
     connections: impl Iterator<Item = Result<Connection>>,
     out: &mut impl Write,
 ) -> Result<()> {
-    let mut client = Client::connect()?;
     if let Some(structure) = structure {
         let mut items = Items::new(out, structure);
         for connection in connections {
             let connection = connection?;
-            let flow = flow(&mut client, &connection)?;
+            let flow = flows.of(&connection)?;
             items.push(&Joined {
                 connection: (&connection).into(),
                 flow: flow.as_ref().map(FlowView::from),
@@ -56,7 +93,7 @@ pub(super) fn list(
     ]);
     for connection in connections {
         let connection = connection?;
-        let flow = flow(&mut client, &connection)?;
+        let flow = flows.of(&connection)?;
         let protocol = Some(connection.protocol);
         let answered =
             flow.as_ref().map(|flow| destination_of(flow.reply.destination, flow.reply.layer4));
@@ -78,19 +115,4 @@ pub(super) fn list(
         table.row(out, row)?;
     }
     Ok(table.finish(out)?)
-}
-
-/// The flow that a connection's client began. A template is no connection and has none.
-fn flow(client: &mut Client, connection: &Connection) -> Result<Option<Flow<'static>>> {
-    if connection.is_template() {
-        return Ok(None);
-    }
-    let protocol = Protocol(connection.protocol.0 as u8);
-    let (from, to) = (connection.client, connection.virtual_address);
-    let tuple = Tuple::with_ports(protocol, from, to);
-    match client.flow(&Key::original(tuple)) {
-        Ok(flow) => Ok(Some(flow)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }

@@ -1,3 +1,4 @@
+use conntrack::Tuple;
 use ipvs::Connections as Table;
 
 use super::*;
@@ -38,7 +39,8 @@ fn listing(arguments: &Connections, format: Format, rows: &str) -> String {
     let table = Table::from_reader(file.as_bytes()).expect("a title");
     let mut out = Vec::new();
     let connections = table.map(|connection| Ok(connection?));
-    show(arguments, format, connections, &mut out).expect("a listing");
+    show(arguments, || Ok(Flows::of_a_snapshot(&[])), format, connections, &mut out)
+        .expect("a listing");
     String::from_utf8(out).expect("text")
 }
 
@@ -51,6 +53,34 @@ fn left(arguments: &Connections) -> Vec<usize> {
             !text.is_empty()
         })
         .collect()
+}
+
+#[test]
+fn connections_of_a_snapshot_have_its_flows() {
+    let rows: Vec<_> = ROWS.lines().take(2).collect();
+    let file = format!("{TITLE}{}\n", rows.join("\n"));
+    let table = Table::from_reader(file.as_bytes()).expect("a title");
+    let connections: Vec<_> = table.map(|connection| connection.expect("a row")).collect();
+    let flow = |tuple: &str, zone: Option<u16>| {
+        let (client, reply) = tuple.split_once(' ').expect("two ends");
+        let (client, reply) = (client.parse().expect("an end"), reply.parse().expect("an end"));
+        let original = Tuple::tcp(client, "10.0.0.1:80".parse().expect("an end"));
+        let reply = Tuple::tcp("10.9.0.3:8080".parse().expect("an end"), reply);
+        let mut flow = Flow::new(original, reply);
+        flow.zone = zone;
+        flow
+    };
+    // The second connection's flow is in a zone, where it is another packet's.
+    let flows = vec![
+        flow("10.0.0.2:40001 10.8.0.1:7001", None),
+        flow("10.0.0.2:40002 10.8.0.1:7002", Some(7)),
+    ];
+    let arguments = Connections { nat: true, ..arguments() };
+    let mut out = Vec::new();
+    saved(&arguments, &connections, || Ok(&flows), Format::Table, &mut out).expect("a listing");
+    let text = String::from_utf8(out).expect("text");
+    let answered: Vec<_> = text.lines().map(|line| line.contains(" 10.8.0.1:700")).collect();
+    assert_eq!(answered, [false, true, false], "{text}");
 }
 
 #[test]
@@ -211,8 +241,9 @@ fn a_line_that_is_not_understood_is_told() {
     let file = format!("{TITLE}TCP nonsense\n");
     let table = Table::from_reader(file.as_bytes()).expect("a title");
     let connections = table.map(|connection| Ok(connection?));
-    let failure =
-        show(&arguments(), Format::Ndjson, connections, &mut Vec::new()).expect_err("nonsense");
+    let flows = || Ok(Flows::of_a_snapshot(&[]));
+    let shown = show(&arguments(), flows, Format::Ndjson, connections, &mut Vec::new());
+    let failure = shown.expect_err("nonsense");
     assert_eq!(failure.status(), 1);
     assert!(failure.to_string().contains("/proc/net/ip_vs_conn_sync:2: not understood"));
 }

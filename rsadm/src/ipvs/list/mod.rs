@@ -17,6 +17,7 @@ use crate::cli::Format;
 use crate::failure::{Failure, Result};
 use crate::namespace::{self, Netns};
 use crate::output::{Items, Structure};
+use crate::snapshot;
 
 mod plain;
 mod render;
@@ -80,12 +81,16 @@ fn here(arguments: &List, format: Format, out: &mut impl Write) -> Result<()> {
 }
 
 /// Lists services of a snapshot.
-pub(crate) fn saved(
+pub(crate) fn saved<'s>(
     arguments: &List,
-    balancer: &Balancer,
+    balancer: impl FnOnce() -> Result<&'s Balancer>,
     format: Format,
     out: &mut impl Write,
 ) -> Result<()> {
+    if arguments.all_netns {
+        return Err(snapshot::one_namespace("--all-netns"));
+    }
+    let balancer = balancer()?;
     let wanted = arguments.service.as_ref();
     let services = balancer.services.iter();
     let services = services.filter(|row| wanted.is_none_or(|key| *key == row.service.service.key));
