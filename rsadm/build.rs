@@ -9,7 +9,7 @@
 //! - So is every page with a function that is run. The functions that listings run lie side by side:
 //!   `start.ld` names them, `cargo xtask order` writes it. A name that is no more costs nothing.
 
-use std::{env, path::Path, process::Command};
+use std::{env, ffi::OsString, path::Path, process::Command};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -23,7 +23,7 @@ fn main() {
     if features.split(',').all(|feature| feature != "crt-static") {
         println!("cargo::rustc-link-arg-bins=-no-pie");
     }
-    if env::var("PROFILE").is_ok_and(|profile| profile == "release") && !has_own_linker() {
+    if env::var("PROFILE").is_ok_and(|profile| profile == "release") && takes_scripts() {
         let folder = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
         println!("cargo::rustc-link-arg-bins=-T{folder}/start.ld");
     }
@@ -32,18 +32,26 @@ fn main() {
     }
 }
 
-/// Whether the person who builds this has chosen a linker: not each takes such a script.
-fn has_own_linker() -> bool {
-    println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
+/// Whether the linker takes such a script: GNU's and LLVM's do. One that the person who builds this
+/// has chosen is not asked.
+fn takes_scripts() -> bool {
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    flags.contains("linker") || flags.contains("fuse-ld")
+    let version = Command::new(linker()).arg("-Wl,--version").output();
+    let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    !flags.contains("linker")
+        && !flags.contains("fuse-ld")
+        && version.is_ok_and(|version| version.contains("GNU ld") || version.contains("LLD"))
 }
 
 /// Whether the linker finds the archive: it answers the bare name if not.
 fn has_archive(library: &str) -> bool {
-    let linker = env::var_os("RUSTC_LINKER").unwrap_or_else(|| "cc".into());
     let name = format!("lib{library}.a");
-    let answer = Command::new(linker).arg(format!("-print-file-name={name}")).output();
+    let answer = Command::new(linker()).arg(format!("-print-file-name={name}")).output();
     answer
         .is_ok_and(|answer| Path::new(String::from_utf8_lossy(&answer.stdout).trim()).is_absolute())
+}
+
+/// The program that links: a C compiler.
+fn linker() -> OsString {
+    env::var_os("RUSTC_LINKER").unwrap_or_else(|| "cc".into())
 }
