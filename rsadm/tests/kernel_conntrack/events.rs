@@ -11,15 +11,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use testbed::harness::{Context, Outcome};
 
-use super::{Result, ids, listed, load, out, rsadm, same};
+use super::{Result, ids, listed, listening, load, out, rsadm, same};
 
 /// Begins to listen, and waits until it does.
 pub(crate) fn listen(arguments: &str) -> Result<Child> {
     let mut command = rsadm();
     command.args(["conntrack", "events"]).args(arguments.split_whitespace());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    // The signal is caught before the table is read.
-    thread::sleep(Duration::from_millis(700));
+    listening::wait_for(&child)?;
     Ok(child)
 }
 
@@ -78,6 +77,7 @@ pub(crate) fn storm(ctx: &Context) -> Outcome {
         BufReader::new(output).lines().collect::<std::io::Result<Vec<String>>>()
     });
     thread::sleep(Duration::from_secs(3));
+    listening::wait_for(&child)?;
     signal(&child, Signal::TERM)?;
     let Ok(lines) = reader.join() else { return ctx.fail("the reader panicked") };
     same(ctx, "status", Some(0), child.wait()?.code());

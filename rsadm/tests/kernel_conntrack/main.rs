@@ -12,6 +12,8 @@ mod changes;
 mod counted;
 mod events;
 mod filters;
+#[path = "../support/listening.rs"]
+mod listening;
 mod listing;
 mod places;
 mod refusals;

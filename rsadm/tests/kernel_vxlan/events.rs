@@ -13,14 +13,14 @@ use serde_json::Value;
 use testbed::harness::{Context, Outcome};
 
 use super::entries::{many, sync_to};
-use super::{Result, all, flannel, ip, out, refused, rsadm, same};
+use super::{Result, all, flannel, ip, listening, out, refused, rsadm, same};
 
 /// Begins to listen, and waits until it does.
 fn listen(arguments: &str) -> Result<Child> {
     let mut command = rsadm();
     command.args(["monitor", "fdb"]).args(arguments.split_whitespace());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    thread::sleep(Duration::from_millis(700));
+    listening::wait_for(&child)?;
     Ok(child)
 }
 

@@ -10,6 +10,8 @@ use testbed::process::Captured;
 mod entries;
 mod events;
 mod links;
+#[path = "../support/listening.rs"]
+mod listening;
 mod multicast;
 mod neighbours;
 mod peers;
