@@ -7,10 +7,14 @@ use testbed::harness::{Case, Context, Need, Outcome};
 
 #[path = "conntrack_tool/changes.rs"]
 mod changes;
+#[path = "conntrack_tool/clashes.rs"]
+mod clashes;
 #[path = "conntrack_tool/events.rs"]
 mod events;
 #[path = "conntrack_tool/expectations.rs"]
 mod expectations;
+#[path = "conntrack_tool/forwarded.rs"]
+mod forwarded;
 #[path = "conntrack_tool/harms.rs"]
 mod harms;
 #[path = "conntrack_tool/kernels_own.rs"]
@@ -23,6 +27,10 @@ mod listings;
 mod load;
 #[path = "conntrack_tool/pair.rs"]
 mod pair;
+#[path = "conntrack_tool/router.rs"]
+mod router;
+#[path = "conntrack_tool/sctp.rs"]
+mod sctp;
 #[path = "conntrack_tool/synthetic.rs"]
 mod synthetic;
 #[path = "conntrack_tool/tables.rs"]
@@ -34,6 +42,11 @@ const NEEDS: &[Need] = &[Need::Reference("conntrack")];
 
 const fn case(name: &'static str, run: fn(&Context) -> Outcome) -> Case {
     Case { name, needs: NEEDS, run }
+}
+
+/// Of packets that are forwarded and translated.
+const fn routed(name: &'static str, run: fn(&Context) -> Outcome) -> Case {
+    Case { name, needs: &[Need::Reference("conntrack"), Need::Nat], run }
 }
 
 fn main() -> ExitCode {
@@ -69,6 +82,16 @@ fn main() -> ExitCode {
         case("conntrack_kernel_resize", kernels_own::resize),
         case("conntrack_kernel_unanswered", kernels_own::unanswered),
         case("conntrack_kernel_related", kernels_own::related),
+        routed("conntrack_kernel_routed_related", forwarded::related),
+        routed("conntrack_kernel_routed_too_large", forwarded::too_large),
+        routed("conntrack_kernel_routed_tunnel", forwarded::tunnel),
+        routed("conntrack_kernel_routed_flood", forwarded::flood),
+        routed("conntrack_kernel_routed_zones_of_devices", forwarded::zones_of_devices),
+        routed("conntrack_kernel_routed_vrf", forwarded::vrf),
+        routed("conntrack_kernel_routed_sctp_collisions", sctp::collisions),
+        routed("conntrack_kernel_routed_clash_held", clashes::held),
+        routed("conntrack_kernel_routed_clash_race", clashes::side_by_side),
+        routed("conntrack_kernel_routed_clash_reverse", clashes::reverse),
         case("conntrack_harms_are_not_done", harms::are_not_done),
         case("conntrack_harms_meant", harms::what_was_meant),
     ])
