@@ -93,8 +93,10 @@ pub struct Client {
 /// Flows as the kernel lists them: a cursor that lends one at a time out of the receive buffer.
 ///
 /// The kernel walks its table while flows come and go, and says nothing of it: a flow that exists
-/// all the time is listed, and listed once, unless the table is resized meanwhile; then some may be
-/// missing or listed twice, which their ids tell. Dropping the cursor early leaves the client usable.
+/// all the time is listed, and listed once. Where the table is resized meanwhile some may be missing
+/// or listed twice; then an error comes after the last flow, of which
+/// [`is_interrupted`](Error::is_interrupted) is true. Dropping the cursor early leaves the client
+/// usable.
 #[derive(Debug)]
 pub struct Flows<'c> {
     cursor: Cursor<'c, Socket>,

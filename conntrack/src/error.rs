@@ -282,6 +282,14 @@ impl Error {
         }
     }
 
+    /// The table was resized while it was listed: flows may be missing, or were shown twice.
+    pub fn is_interrupted(&self) -> bool {
+        match self {
+            Self::Exchange { source, .. } => source.is_interrupted(),
+            _ => false,
+        }
+    }
+
     /// It is not known what became of the request: its answer was lost.
     pub fn is_unknown(&self) -> bool {
         match self {

@@ -1,6 +1,7 @@
 //! Every verb once, over any transport.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr};
 
 use rsadm_netlink::{Connection, Dump, Message, Outcome, Reply, Transport};
@@ -58,6 +59,8 @@ pub(crate) struct Cursor<'c, T: Transport> {
     filter: &'c Filter,
     request: Request,
     repeats: Repeats,
+    /// The size of the table when the dump began.
+    buckets: Option<u64>,
 }
 
 impl<T: Transport> Cursor<'_, T> {
@@ -66,7 +69,7 @@ impl<T: Transport> Cursor<'_, T> {
         loop {
             let more = self.dump.advance().await;
             if !more.map_err(|error| Error::of(self.request.clone(), error))? {
-                return Ok(None);
+                return self.end().map(|()| None);
             }
             // The borrow checker does not let a flow out that was only looked at; decoding a flow
             // that matches twice costs little beside what the kernel takes for it.
@@ -77,6 +80,14 @@ impl<T: Transport> Cursor<'_, T> {
                 return self.flow().transpose();
             }
         }
+    }
+
+    /// The kernel marks no dump that a resize has disturbed, so the sizes tell.
+    fn end(&self) -> Result<()> {
+        if buckets() == self.buckets {
+            return Ok(());
+        }
+        Err(Error::of(self.request.clone(), rsadm_netlink::Error::Interrupted))
     }
 
     #[inline]
@@ -92,7 +103,7 @@ impl<T: Transport> Cursor<'_, T> {
         loop {
             let more = self.dump.advance().await;
             if !more.map_err(|error| Error::of(self.request.clone(), error))? {
-                return Ok(());
+                return Ok(self.end()?);
             }
             let datagram = self.dump.datagrams();
             let Some(reply) = self.dump.message() else { continue };
@@ -149,9 +160,12 @@ pub(crate) fn flush(part: &KernelPart) -> Message {
 }
 
 /// Size of the kernel's table, which all network namespaces share; a dump may miss flows while it
-/// changes.
+/// changes. Read without an allocation, since every listing asks for it.
 fn buckets() -> Option<u64> {
-    fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_buckets").ok()?.trim().parse().ok()
+    let mut text = [0; 20];
+    let mut file = File::open("/proc/sys/net/netfilter/nf_conntrack_buckets").ok()?;
+    let length = file.read(&mut text).ok()?;
+    std::str::from_utf8(&text[..length]).ok()?.trim().parse().ok()
 }
 
 /// Starts a dump of flows.
@@ -161,8 +175,9 @@ async fn cursor<'c, T: Transport>(
     request: Request,
     filter: &'c Filter,
 ) -> Result<Cursor<'c, T>> {
+    let buckets = buckets();
     match connection.dump(message).await {
-        Ok(dump) => Ok(Cursor { dump, filter, request, repeats: Repeats::new() }),
+        Ok(dump) => Ok(Cursor { dump, filter, request, repeats: Repeats::new(), buckets }),
         Err(error) => Err(Error::of(request, error)),
     }
 }
@@ -227,17 +242,16 @@ impl<T: Transport> Verbs<T> {
     }
 
     pub(crate) async fn count_of(&mut self, filter: &Filter) -> Result<u64> {
-        let mut buckets = buckets();
         loop {
             let mut count = 0;
             let all = self.flows(filter).await?.for_each(|_| {
                 count += 1;
                 Ok::<_, Error>(())
             });
-            all.await?;
-            let before = std::mem::replace(&mut buckets, self::buckets());
-            if before == buckets {
-                return Ok(count);
+            match all.await {
+                Ok(()) => return Ok(count),
+                Err(error) if error.is_interrupted() => {}
+                Err(error) => return Err(error),
             }
         }
     }
@@ -375,20 +389,37 @@ impl<T: Transport> Verbs<T> {
         filter: &Filter,
         mut each: impl FnMut(&Flow<'static>) + Send,
     ) -> Result<Deletion> {
+        let mut deletion = Deletion::default();
+        // What a pass misses while the table is resized, the next one finds.
+        while self.delete_pass(filter, &mut deletion, &mut each).await? {}
+        Ok(deletion)
+    }
+
+    /// Deletes what one listing shows; whether it may have missed some.
+    async fn delete_pass(
+        &mut self,
+        filter: &Filter,
+        deletion: &mut Deletion,
+        each: &mut (impl FnMut(&Flow<'static>) + Send),
+    ) -> Result<bool> {
         let part = self.part(filter).await?;
         let Self { reader, writer, message, .. } = self;
         *message = listing(IPCTNL_MSG_CT_GET, &part);
         let mut cursor = cursor(reader, message, Request::DeleteMatching, filter).await?;
-        let mut deletion = Deletion::default();
         let mut window = Vec::with_capacity(WINDOW);
-        while let Some(flow) = cursor.next().await? {
-            window.push(flow.into_owned());
-            if window.len() == WINDOW {
-                delete_window(writer, &mut window, &mut deletion, &mut each).await?;
+        let interrupted = loop {
+            match cursor.next().await {
+                Ok(Some(flow)) => window.push(flow.into_owned()),
+                Ok(None) => break false,
+                Err(error) if error.is_interrupted() => break true,
+                Err(error) => return Err(error),
             }
-        }
-        delete_window(writer, &mut window, &mut deletion, &mut each).await?;
-        Ok(deletion)
+            if window.len() == WINDOW {
+                delete_window(writer, &mut window, deletion, each).await?;
+            }
+        };
+        delete_window(writer, &mut window, deletion, each).await?;
+        Ok(interrupted)
     }
 
     pub(crate) async fn flush_matching(

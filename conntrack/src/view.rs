@@ -221,9 +221,15 @@ impl<T: Transport> Tracker<T> {
         while let Some(event) = self.listener.try_next()?.map(Event::into_owned) {
             self.take(event);
         }
-        self.reading += 1;
         let mut late = VecDeque::new();
-        self.read(&mut late).await?;
+        loop {
+            self.reading += 1;
+            match self.read(&mut late).await {
+                Ok(()) => break,
+                Err(error) if error.is_interrupted() => {}
+                Err(error) => return Err(error),
+            }
+        }
         self.forget_unseen();
         self.stale = false;
         for event in late {

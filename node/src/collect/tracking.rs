@@ -49,14 +49,19 @@ pub(super) fn read(flows: &Flows, modules: &Modules, remarks: &mut Vec<String>) 
 
 fn list(filter: &Filter, remarks: &mut Vec<String>) -> conntrack::Result<Vec<Flow<'static>>> {
     let mut client = Client::connect()?;
-    let buckets = || Sysctls::read(&Namespace::Current).ok().and_then(|now| now.buckets());
+    let mut flows = Vec::new();
     for _ in 0..MOST_PASSES {
-        let before = buckets();
-        let flows = client.flows(filter)?.to_vec()?;
-        if buckets() == before {
-            return Ok(flows);
+        flows.clear();
+        let all = client.flows(filter)?.for_each(|flow| {
+            flows.push(flow.into_owned());
+            Ok::<_, conntrack::Error>(())
+        });
+        match all {
+            Ok(()) => return Ok(flows),
+            Err(error) if error.is_interrupted() => {}
+            Err(error) => return Err(error),
         }
     }
     remarks.push("flows may be missing: the table was resized during every reading".to_owned());
-    client.flows(filter)?.to_vec()
+    Ok(flows)
 }

@@ -14,6 +14,9 @@ impl From<Error> for Failure {
             Error::Exchange { .. } if error.errno() == Some(NO_PROTOCOL) => {
                 Some("load the module with `modprobe nf_conntrack_netlink`".into())
             }
+            Error::Exchange { .. } if error.is_interrupted() => {
+                Some("it was resized; flows may be missing or shown twice, so ask again".into())
+            }
             Error::File { .. } if error.is_permission() => {
                 Some("root may read it; try sudo".into())
             }

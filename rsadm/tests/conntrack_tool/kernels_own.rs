@@ -1,6 +1,7 @@
 //! What the kernel's own tests of connection tracking look at through ctnetlink, in cases of our
 //! own.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::ErrorKind;
@@ -94,10 +95,12 @@ pub(crate) fn many_zones(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// The table is resized while it is listed.
+/// The table is resized while it is listed: a listing shows every flow once, or says that it may not
+/// have; counting and deleting take care of it.
 pub(crate) fn resize(ctx: &Context) -> Outcome {
     const FLOWS: usize = 3000;
-    const SIZES: [&str; 4] = ["1024", "8192", "512", "4096"];
+    /// Each is another one, so that sizes before and after tell.
+    const SIZES: std::ops::Range<usize> = 1..25;
     let path = Path::new("/proc/sys/net/netfilter/nf_conntrack_buckets");
     let line =
         |port| format!("-I -s 10.0.0.1 -d 10.0.0.2 -p udp --sport {port} --dport 9 -t 50000\n");
@@ -109,27 +112,51 @@ pub(crate) fn resize(ctx: &Context) -> Outcome {
     if !matches!(set(&before), Ok(Ok(()))) {
         return ctx.skip("the table's size cannot be changed from here");
     }
-    pair.load(Tool::Ours, (1..=FLOWS).map(line).collect::<String>().as_bytes())?;
+    let resize = |size: usize| set(&(512 * size).to_string());
+    let flows = (1..=FLOWS).map(line).collect::<String>();
+    pair.load(Tool::Ours, flows.as_bytes())?;
     let udp = Filter::from(Condition::Protocol(Protocol::UDP));
+    let mut listing = pair.client().flows(&udp)?;
+    ctx.check("one is shown", listing.next()?.is_some());
+    let _ = resize(SIZES.end);
+    let end = listing.to_vec().map_err(|error| (error.is_interrupted(), error.to_string()));
+    let told = (true, "cannot list flows: the table changed while it was being read".to_owned());
+    ctx.equal("a listing that was disturbed", &Some(told), &end.err());
     let outcome = thread::scope(|scope| {
         let resizing = scope.spawn(|| {
-            for size in SIZES.into_iter().cycle().take(24) {
-                let _ = set(size);
+            for size in SIZES {
+                let _ = resize(size);
                 thread::sleep(Duration::from_millis(20));
             }
         });
         while !resizing.is_finished() {
             ctx.equal("counted meanwhile", &(FLOWS as u64), &pair.client().count_of(&udp)?);
             ctx.equal("the kernel's number", &vec![FLOWS.to_string()], &listed(&pair, "-C")?);
-            // Some may be missed, but nothing goes wrong.
-            listed(&pair, "-L -p udp")?;
+            let run = pair.run(Tool::Ours, &split("-L -p udp -o id"), b"")?;
+            let (shown, said) = (run.out(), run.err());
+            let different = shown.lines().collect::<BTreeSet<_>>().len();
+            let is_whole = (shown.lines().count(), different) == (FLOWS, FLOWS);
+            let is_told = said.contains("the table changed while it was being read");
+            let ended = (run.code(), is_told);
+            ctx.check(
+                &format!("{different} shown, {said}"),
+                ended == (1, true) || ended == (0, false) && is_whole,
+            );
         }
         Ok(())
     });
-    for size in SIZES {
-        let _ = set(size);
-        ctx.equal(size, &FLOWS, &listed(&pair, "-L -p udp")?.len());
+    for size in SIZES.step_by(8) {
+        let _ = resize(size);
+        ctx.equal("listed afterwards", &FLOWS, &listed(&pair, "-L -p udp")?.len());
     }
+    let mut sizes = SIZES;
+    let deletion = pair.client().delete_matching(&udp, |_| {
+        if let Some(size) = sizes.next() {
+            let _ = resize(size);
+        }
+    })?;
+    ctx.equal("deleted meanwhile", &FLOWS, &deletion.deleted);
+    ctx.equal("none is left", &0, &pair.client().count()?);
     let _ = set(before.trim());
     outcome
 }
