@@ -15,7 +15,7 @@ use testbed::harness::{Context, Outcome};
 
 use crate::events::compare;
 use crate::pair::{Result, split};
-use crate::router::{PATIENCE, Router, ip, join, set, udp};
+use crate::router::{self, PATIENCE, Router, ip, join, set, udp};
 
 /// How long what must not come is waited for.
 const SILENCE: Duration = Duration::from_millis(300);
@@ -189,9 +189,7 @@ pub(crate) fn flood(ctx: &Context) -> Outcome {
     let many = usize::from(CONNECTIONS);
     let nowhere = SocketAddrV4::new([10, 98, 0, 2].into(), 80);
     let router = Router::new(ctx)?;
-    // What nobody there forwards vanishes.
-    let _nowhere = join(ctx, "nowhere", 3)?;
-    ip(ctx, "route add 10.98.0.0/24 via 10.71.3.2")?;
+    let _nowhere = router::nowhere(ctx)?;
     router.must("-t nat -A POSTROUTING -o toserver -j MASQUERADE")?;
     let service: SocketAddr = "10.71.2.2:8080".parse()?;
     let listener = router

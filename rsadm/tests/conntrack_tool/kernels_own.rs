@@ -15,6 +15,7 @@ use testbed::harness::{Context, Outcome};
 
 use crate::events::compare;
 use crate::pair::{Pair, Result, Tool, split};
+use crate::router::nowhere;
 
 /// What ours lists.
 fn listed(pair: &Pair<'_>, line: &str) -> Result<Vec<String>> {
@@ -161,21 +162,6 @@ pub(crate) fn resize(ctx: &Context) -> Outcome {
     outcome
 }
 
-/// A device that everything vanishes in.
-fn nowhere(ctx: &Context) -> Result<()> {
-    for line in
-        ["link add nowhere type dummy", "addr add 10.98.0.1/24 dev nowhere", "link set nowhere up"]
-    {
-        if !ctx.capture(ctx.reference("ip").args(split(line)))?.status.success() {
-            return ctx.skip("this kernel has no dummy devices");
-        }
-    }
-    if !ctx.track_packets()? {
-        return ctx.skip("nothing makes this kernel track packets");
-    }
-    Ok(())
-}
-
 /// The seconds that the only flow has left.
 fn seconds_left(pair: &mut Pair<'_>) -> Result<u32> {
     let flows = pair.client().flows(&Filter::new())?.to_vec()?;
@@ -186,7 +172,10 @@ fn seconds_left(pair: &mut Pair<'_>) -> Result<u32> {
 /// A connection that nobody answers: asking again does not prolong it, and once it is deleted the
 /// next try makes a new one.
 pub(crate) fn unanswered(ctx: &Context) -> Outcome {
-    nowhere(ctx)?;
+    if !ctx.track_packets()? {
+        return ctx.skip("nothing makes this kernel track packets");
+    }
+    let _nowhere = nowhere(ctx)?;
     fs::write("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent", "20")?;
     let mut pair = Pair::new(ctx, "")?;
     let server = SocketAddr::from(([10, 98, 0, 2], 80));

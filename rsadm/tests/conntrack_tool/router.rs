@@ -108,6 +108,14 @@ pub(crate) fn join(ctx: &Context, name: &str, network: u8) -> Result<Namespace> 
     Ok(namespace)
 }
 
+/// Leads 10.98.0.0/24 to where everything vanishes: to a namespace that passes nothing on.
+pub(crate) fn nowhere(ctx: &Context) -> Result<Namespace> {
+    let namespace = join(ctx, "nowhere", 3)?;
+    namespace.sysctls(&[("net/ipv4/ip_forward", "0")])?;
+    ip(ctx, "route add 10.98.0.0/24 via 10.71.3.2")?;
+    Ok(namespace)
+}
+
 /// Runs lines of `ip` in the namespace of the case.
 pub(crate) fn ip(ctx: &Context, lines: &str) -> Result<()> {
     ctx.capture_with(ctx.reference("ip").args(["-batch", "-"]), lines)?.success()?;
