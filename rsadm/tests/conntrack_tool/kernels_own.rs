@@ -10,7 +10,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use conntrack::{Condition, Filter, Namespace, Protocol};
+use conntrack::{Condition, Filter, Groups, Namespace, Protocol, Subscription};
 use testbed::harness::{Context, Outcome};
 
 use crate::events::compare;
@@ -97,7 +97,7 @@ pub(crate) fn many_zones(ctx: &Context) -> Outcome {
 }
 
 /// The table is resized while it is listed: a listing shows every flow once, or says that it may not
-/// have; counting and deleting take care of it.
+/// have; counting, deleting and following take care of it.
 pub(crate) fn resize(ctx: &Context) -> Outcome {
     const FLOWS: usize = 3000;
     /// Each is another one, so that sizes before and after tell.
@@ -123,6 +123,7 @@ pub(crate) fn resize(ctx: &Context) -> Outcome {
     let end = listing.to_vec().map_err(|error| (error.is_interrupted(), error.to_string()));
     let told = (true, "cannot list flows: the table changed while it was being read".to_owned());
     ctx.equal("a listing that was disturbed", &Some(told), &end.err());
+    let mut view = Subscription::new(Groups::FLOWS).follow()?;
     let outcome = thread::scope(|scope| {
         let resizing = scope.spawn(|| {
             for size in SIZES {
@@ -133,6 +134,8 @@ pub(crate) fn resize(ctx: &Context) -> Outcome {
         while !resizing.is_finished() {
             ctx.equal("counted meanwhile", &(FLOWS as u64), &pair.client().count_of(&udp)?);
             ctx.equal("the kernel's number", &vec![FLOWS.to_string()], &listed(&pair, "-C")?);
+            view.resync()?;
+            ctx.equal("followed", &(FLOWS, None), &(view.count(), view.try_next()?));
             let run = pair.run(Tool::Ours, &split("-L -p udp -o id"), b"")?;
             let (shown, said) = (run.out(), run.err());
             let different = shown.lines().collect::<BTreeSet<_>>().len();
