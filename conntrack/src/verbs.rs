@@ -59,7 +59,7 @@ pub(crate) struct Cursor<'c, T: Transport> {
     filter: &'c Filter,
     request: Request,
     repeats: Repeats,
-    /// The size of the table when the dump began.
+    /// The size of the table when the dump began; none of a list beside the table.
     buckets: Option<u64>,
 }
 
@@ -84,7 +84,7 @@ impl<T: Transport> Cursor<'_, T> {
 
     /// The kernel marks no dump that a resize has disturbed, so the sizes tell.
     fn end(&self) -> Result<()> {
-        if buckets() == self.buckets {
+        if self.buckets.is_none() || buckets() == self.buckets {
             return Ok(());
         }
         Err(Error::of(self.request.clone(), rsadm_netlink::Error::Interrupted))
@@ -175,7 +175,10 @@ async fn cursor<'c, T: Transport>(
     request: Request,
     filter: &'c Filter,
 ) -> Result<Cursor<'c, T>> {
-    let buckets = buckets();
+    let buckets = match request {
+        Request::ListDying | Request::ListUnconfirmed => None,
+        _ => buckets(),
+    };
     match connection.dump(message).await {
         Ok(dump) => Ok(Cursor { dump, filter, request, repeats: Repeats::new(), buckets }),
         Err(error) => Err(Error::of(request, error)),
