@@ -79,6 +79,12 @@ impl Job {
         command
     }
 
+    /// Puts a folder of programs first on its PATH.
+    pub fn with_programs(self, folder: &Path) -> Self {
+        let path = self.environment.get("PATH").cloned().unwrap_or_default();
+        self.env("PATH", format!("{}:{path}", folder.display()))
+    }
+
     /// Sets one variable of its environment.
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.environment.insert(name.into(), value.into());

@@ -59,10 +59,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<i32> {
         let path = |program: &str| programs.join(program).display().to_string();
         let peer = tools.program(peer).display().to_string();
         let words = vec!["bench".to_owned(), name.to_owned(), path("rsadm"), peer];
-        let job = Job::new(programs.join("testbed"), words, Some(&tools))?;
         // The lab sets its services up by rsadm.
-        let search = job.environment.get("PATH").cloned().unwrap_or_default();
-        let job = job.env("PATH", format!("{}:{search}", programs.display()));
+        let job = Job::new(programs.join("testbed"), words, Some(&tools))?.with_programs(&programs);
         let kernel = arguments.kernel.unwrap_or(Choice::Boot(match table {
             Table::Node => Kernel::V7_2,
             _ => Kernel::V6_12,

@@ -85,8 +85,7 @@ impl Arguments {
             words.extend(self.command.iter().cloned());
         }
         let job = Job::new(layout.program("testbed")?, words, tools)?;
-        let path = job.environment.get("PATH").cloned().unwrap_or_default();
-        Ok(job.env("PATH", format!("{}:{path}", layout.programs().display())))
+        Ok(job.with_programs(layout.programs()))
     }
 }
 

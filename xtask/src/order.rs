@@ -45,11 +45,10 @@ pub(crate) fn run() -> Result<i32> {
         _ = writeln!(script, "{valgrind} --callgrind-out-file={index} ./{listing} >/dev/null");
     }
     let words = ["lab", "vxlan", "", "120", "sh", "-c", &script].map(str::to_owned).to_vec();
-    let mut job = Job::new(layout.program("testbed")?, words, Some(&tools))?;
-    job.folder.clone_from(&folder);
     // The lab sets its services up by rsadm.
-    let search = job.environment.get("PATH").cloned().unwrap_or_default();
-    let job = job.env("PATH", format!("{}:{search}", programs.display()));
+    let mut job =
+        Job::new(layout.program("testbed")?, words, Some(&tools))?.with_programs(&programs);
+    job.folder.clone_from(&folder);
     let boot = Boot::new(&layout, &kernel, &tools);
     let code = boot.run(&job, &mut io::stdout(), &mut io::stderr())?;
     if code != 0 {
