@@ -9,6 +9,7 @@
 //! - [`boot`] boots a kernel around one command, [`guest`] is the first process inside it;
 //! - [`lab`] builds the cluster inside, [`http`] and [`udp`] answer in its pods;
 //! - [`mod@bench`] measures in such a kernel;
+//! - [`listeners`] are sockets that hear events;
 //! - [`random`] makes what a test throws at a kernel, the same for the same seed;
 //! - [`harness`] is what a kernel test is written with, [`suites`] runs many such tests.
 
@@ -22,6 +23,7 @@ pub mod kernels;
 pub mod lab;
 pub mod layout;
 pub mod ldirectord;
+pub mod listeners;
 pub mod namespace;
 mod packages;
 pub mod process;

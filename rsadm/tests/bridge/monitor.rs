@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use testbed::harness::{Context, Failure, Outcome};
+use testbed::listeners::listeners;
 
 use crate::pair::{Pair, Result, Tool, split};
 use crate::tables::{ENTRIES, LINKS};
@@ -82,13 +83,7 @@ impl Listener {
 
 /// How many sockets of rtnetlink listen in this namespace.
 fn listening() -> Result<usize> {
-    let sockets = std::fs::read_to_string("/proc/net/netlink")?;
-    let listens = |row: &&str| {
-        let columns: Vec<_> = row.split_whitespace().collect();
-        columns.get(1) == Some(&"0")
-            && columns.get(3).is_some_and(|groups| groups.bytes().any(|digit| digit != b'0'))
-    };
-    Ok(sockets.lines().filter(listens).count())
+    Ok(listeners("self")?.iter().filter(|it| it.bus == 0).count())
 }
 
 /// Lines in which the time of day is any time.

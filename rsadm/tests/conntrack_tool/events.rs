@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use testbed::harness::{Context, Failure, Outcome};
+use testbed::listeners::listeners;
 
 use crate::pair::{Pair, Result, Tool, shape_of_time, split};
 
@@ -68,13 +69,8 @@ impl Listener {
 
 /// Bytes that wait in each socket of netfilter that listens in this namespace.
 fn waiting() -> Result<Vec<u64>> {
-    let sockets = std::fs::read_to_string("/proc/net/netlink")?;
-    let listens = |row: &str| {
-        let columns: Vec<_> = row.split_whitespace().collect();
-        let [_, "12", _, groups, bytes, ..] = columns[..] else { return None };
-        groups.bytes().any(|digit| digit != b'0').then(|| bytes.parse().ok())?
-    };
-    Ok(sockets.lines().filter_map(listens).collect())
+    let all = listeners("self")?.into_iter();
+    Ok(all.filter(|it| it.bus == 12).map(|it| it.waiting).collect())
 }
 
 /// How many sockets of netfilter listen in this namespace.

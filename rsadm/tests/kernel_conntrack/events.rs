@@ -1,7 +1,6 @@
 //! Events as they come, and too many of them.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
 use std::thread;
@@ -10,6 +9,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use testbed::harness::{Context, Outcome};
+use testbed::listeners::listeners;
 
 use super::{Result, ids, listed, listening, load, out, rsadm, same};
 
@@ -102,14 +102,8 @@ pub(crate) fn storm(ctx: &Context) -> Outcome {
 
 /// Bytes that wait in the socket of netfilter that listens here, and how often it lost some.
 fn waiting() -> Result<Option<(u64, u64)>> {
-    let sockets = fs::read_to_string("/proc/net/netlink")?;
-    let listens = |row: &str| {
-        let columns: Vec<_> = row.split_whitespace().collect();
-        let [_, "12", _, groups, bytes, _, _, _, lost, ..] = columns[..] else { return None };
-        let listens = groups.bytes().any(|digit| digit != b'0');
-        listens.then(|| Some((bytes.parse().ok()?, lost.parse().ok()?)))?
-    };
-    Ok(sockets.lines().find_map(listens))
+    let mut all = listeners("self")?.into_iter();
+    Ok(all.find(|it| it.bus == 12).map(|it| (it.waiting, it.lost)))
 }
 
 /// Listens with a buffer of this size, and does not look at it while so many flows are made; what

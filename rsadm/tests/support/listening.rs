@@ -6,6 +6,8 @@ use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use testbed::listeners::listeners;
+
 const PATIENCE: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_millis(20);
 
@@ -36,12 +38,8 @@ fn is_in_a_group(pid: u32) -> io::Result<bool> {
         let Ok(file) = fs::read_link(descriptor?.path()) else { continue };
         let file = file.to_string_lossy().into_owned();
         let inode = file.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
-        sockets.extend(inode.map(str::to_owned));
+        sockets.extend(inode.and_then(|inode| inode.parse::<u64>().ok()));
     }
-    let all = fs::read_to_string(format!("/proc/{pid}/net/netlink"))?;
-    Ok(all.lines().any(|row| {
-        let columns: Vec<_> = row.split_whitespace().collect();
-        let [_, _, _, groups, .., inode] = columns[..] else { return false };
-        sockets.iter().any(|socket| socket == inode) && groups.bytes().any(|digit| digit != b'0')
-    }))
+    let all = listeners(&pid.to_string()).map_err(io::Error::other)?;
+    Ok(all.iter().any(|listener| sockets.contains(&listener.inode)))
 }
