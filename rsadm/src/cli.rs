@@ -243,6 +243,7 @@ mod tests {
             "rsadm ipvs list --stats --rate",
             "rsadm ipvs list --sort conns",
             "rsadm ipvs list -o json",
+            "rsadm ipvs list tcp://10.0.0.1",
             "rsadm ipvs list tcp://10.0.0.1:80",
             "rsadm --netns blue ipvs list",
             "rsadm ipvs zero",

@@ -240,6 +240,8 @@ fn unprivileged(ctx: &Context) -> Outcome {
     // Modules of tunnels, where they are loaded, make a link in each namespace.
     let named = ["lo", "d0", "d1", "flannel.1"].iter().all(|name| names.contains(name));
     ctx.check(&format!("links: {names:?}"), named);
+    let shown = ctx.out("ip", ["-o", "link"])?.lines().count();
+    ctx.equal("as many as ip shows", &shown, &names.len());
     let routes = snapshot["network"]["routes"].as_array().map(Vec::len).unwrap_or_default();
     ctx.check("routes", routes > 5);
     ctx.check("services are unknown", snapshot["balancer"]["unknown"].is_string());
